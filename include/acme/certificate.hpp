@@ -1,0 +1,81 @@
+#pragma once
+
+#include <acme/key.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct crypto_buffer_st;
+
+namespace acme {
+
+class certificate;
+using certificate_ptr = std::shared_ptr<const certificate>;
+
+/// A certificate chain with its private key: immutable, shared, ready to be handed to a TLS handshake.
+///
+/// Thread safety: all members may be called from any thread.
+class certificate
+{
+public:
+    using time_point = std::chrono::system_clock::time_point;
+
+    /// Reads a PEM chain, leaf first (RFC 8555 section 9.1), and joins it with its key. At most 256 KiB and 10 certificates; a PEM block other than CERTIFICATE
+    /// is refused (RFC 8555 section 11.4). Checks that the leaf's public key is `private_key`'s; see `accept` for everything else.
+    /// Returns null where any of that fails, with a sentence about it in `why`.
+    static certificate_ptr from_pem(std::string_view chain_pem, key private_key, std::string& why);
+
+    /// The leaf's subject alternative names of type dNSName, in lower case, and iPAddress in text, in the certificate's order.
+    const std::vector<std::string>& names() const noexcept { return names_; }
+    time_point not_before() const noexcept { return not_before_; }
+    /// The end of the last valid second, as X.509 has it, is `not_after() + 1 s`.
+    time_point not_after() const noexcept { return not_after_; }
+    /// The leaf's issuer as a one-line distinguished name, without control characters.
+    const std::string& issuer() const noexcept { return issuer_; }
+    /// The leaf's serial number in lower-case hexadecimal: the DER content octets, a leading 00 included.
+    const std::string& serial() const noexcept { return serial_; }
+    /// The certID of RFC 9773 section 4.1; empty where the leaf has no authority key identifier.
+    const std::string& renewal_id() const noexcept { return renewal_id_; }
+
+    /// Whether the leaf is for this name (lower case, no trailing dot): exact, or by a wildcard's one label (RFC 6125).
+    bool covers(std::string_view name) const noexcept;
+
+    const key& private_key() const noexcept { return key_; }
+    /// The chain, leaf first, as BoringSSL's `CRYPTO_BUFFER`s of DER, owned by this object.
+    std::span<crypto_buffer_st* const> chain() const noexcept { return {chain_.data(), chain_.size()}; }
+    /// The chain as PEM, leaf first.
+    std::string chain_pem() const;
+    /// The leaf's DER.
+    std::string_view leaf_der() const noexcept;
+
+    ~certificate();
+    certificate(const certificate&) = delete;
+    certificate& operator=(const certificate&) = delete;
+
+private:
+    certificate();
+    friend struct certificate_parser;
+
+    key key_;
+    std::vector<crypto_buffer_st*> chain_;
+    std::vector<std::string> names_;
+    std::string issuer_;
+    std::string serial_;
+    std::string renewal_id_;
+    time_point not_before_{};
+    time_point not_after_{};
+};
+
+/// The acceptance test between a download and its first handshake: the leaf's names are exactly `names` (dNSNames in lower case, IP
+/// addresses in text; compared as sets), `now` lies within its validity (with `clock_skew`
+/// of tolerance before its start), it is an end-entity certificate for server authentication, each certificate of the chain is issued and signed by the next one and
+/// valid now. `from_pem` has already compared the key. Returns nothing when the certificate is acceptable, else a sentence that says why not.
+std::optional<std::string> accept(const certificate& c, std::span<const std::string> names, certificate::time_point now,
+                                  std::chrono::seconds clock_skew = std::chrono::hours(1));
+
+} // namespace acme

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <acme/client.hpp>
+#include <acme/clock.hpp>
+#include <acme/event.hpp>
+#include <acme/renewal.hpp>
+#include <acme/transport.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace acme {
+
+/// What a manager spends at most of a CA's patience. The defaults keep an unattended server below Let's Encrypt's limits.
+struct limits
+{
+    /// A token for each certificate order, for a new host or a refresh. An order waits for its token.
+    rate requests{20, std::chrono::minutes(1)};
+    /// A token for each host that has no certificate yet; refreshes are exempt. Without a token the host is refused (`errc::too_many_new_hosts`).
+    rate new_hosts{20, std::chrono::hours(3)};
+
+    limits() = default;
+    static limits off()
+    {
+        limits none;
+        none.requests = rate::unlimited();
+        none.new_hosts = rate::unlimited();
+        return none;
+    }
+};
+
+/// Every knob of a manager. All defaults work: `manager{executor}` uses Let's Encrypt with an anonymous account.
+struct config
+{
+    /// The CA's RFC 8555 directory: `lets_encrypt`, `lets_encrypt_staging`, or any other https URL.
+    std::string directory_url{lets_encrypt};
+    /// How the CA's server is reached; `https.ca_file` is the trust anchor of a private CA. Not used where `transport` is set.
+    https_options https;
+    /// For CAs that demand it (RFC 8555 section 7.3.4).
+    std::optional<external_account> external;
+    /// An ACME profile's name; empty for the CA's default.
+    std::string profile;
+
+    acme::limits limits;
+    /// The longest that an issuance takes in all, waiting for `limits::requests` not counted.
+    std::chrono::seconds issuance_timeout{300};
+    /// Issuances under way at a time; more wait in line.
+    std::size_t max_issuances = 100;
+
+    /// The longest that a handshake waits for a certificate (`errc::timed_out` afterwards; the issuance goes on).
+    std::chrono::seconds handshake_wait{30};
+    /// Handshakes that wait for certificates at a time: for one host, and in all.
+    std::size_t max_waiters_per_host = 1'000;
+    std::size_t max_waiters = 10'000;
+    /// Hosts whose failure is remembered at a time; the oldest is forgotten first.
+    std::size_t max_failures = 10'000;
+    /// How long a challenge is still answered after its authorization became final.
+    std::chrono::seconds challenge_grace{10};
+
+    event_sink on_event;
+
+    /// Injected by tests; the system's where empty.
+    std::shared_ptr<acme::clock> clock;
+    random_source random;
+    std::shared_ptr<acme::transport> transport;
+
+    config() = default;
+};
+
+} // namespace acme

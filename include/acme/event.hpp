@@ -1,0 +1,69 @@
+#pragma once
+
+#include <acme/certificate.hpp>
+#include <acme/error.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <variant>
+
+/// What happens inside a manager, told to `config::on_event` as typed values.
+namespace acme {
+
+/// An account was created at, or found by, the CA.
+struct account_registered
+{
+    std::string url;
+    bool created = false;
+};
+
+/// A certificate was obtained for a host that had none, or for one whose certificate was due.
+struct certificate_obtained
+{
+    std::string host;
+    certificate_ptr certificate;
+    /// Whether it replaces an earlier one.
+    bool refresh = false;
+    /// From the start of the issuance to here.
+    std::chrono::milliseconds took{0};
+    std::chrono::system_clock::time_point next_refresh{};
+};
+
+/// An issuance failed. A refresh is tried again at `retry().not_before`; for a host without a certificate, requests are refused until then.
+struct issuance_failed
+{
+    std::string host;
+    bool refresh = false;
+    acme::error error;
+};
+
+/// A CA's tls-alpn-01 validation of the host was answered.
+struct validation_answered
+{
+    std::string host;
+};
+
+/// The state could not be saved; serving goes on from memory and saving is tried again.
+struct save_failed
+{
+    std::string key;
+    acme::error error;
+};
+
+/// An object in the store was unusable and is left there, unread.
+struct state_refused
+{
+    std::string key;
+    acme::error error;
+};
+
+using event = std::variant<account_registered, certificate_obtained, issuance_failed, validation_answered, save_failed, state_refused>;
+
+/// One line for a log, without control characters.
+std::string describe(const event& e);
+
+/// Called on the manager's strand, one at a time; must not block. An exception that it throws is ignored.
+using event_sink = std::function<void(const event&)>;
+
+} // namespace acme
