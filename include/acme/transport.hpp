@@ -29,7 +29,10 @@ struct https_request
     std::size_t body_limit = 64 * 1024;
 
     https_request() = default;
-    https_request(std::string method_, std::string url_) : method(std::move(method_)), url(std::move(url_)) {}
+    https_request(std::string method_, std::string url_)
+        : method(std::move(method_))
+        , url(std::move(url_))
+    {}
 };
 
 /// What came back. Status codes are not errors here; redirects are not followed.
@@ -39,6 +42,9 @@ struct https_response
     /// In the order received; names in lower case.
     std::vector<std::pair<std::string, std::string>> fields;
     std::string body;
+    /// The request went out twice, because the peer closed a kept-alive connection without answering on it: perhaps
+    /// after acting on it.
+    bool resent = false;
 
     https_response() = default;
 
@@ -56,9 +62,11 @@ class transport
 public:
     virtual ~transport() = default;
 
-    /// Sends one request and reads its whole answer. May be called concurrently, from the strand of the client that owns it. Throws `acme::error` (step "connection to the CA") with a resolver, socket
-    /// or TLS error, `errc::timed_out`, `errc::answer_too_large` or `errc::unexpected_answer`. Never sends a request twice, but for a kept-alive connection that the peer had closed before a single octet of the answer came and whose
-    /// request is idempotent (GET, HEAD) or demonstrably unread.
+    /// Sends one request and reads its whole answer. May be called concurrently, on the strand of the client that owns
+    /// it; must outlive the call. Throws `acme::error` (step "connection to the CA") with a resolver, socket or TLS
+    /// error, `errc::timed_out`, `errc::answer_too_large` or `errc::unexpected_answer`. A request is sent again only
+    /// when a kept-alive connection turns out to have been closed by the peer before a single octet of the answer came
+    /// (RFC 9112 section 9.3.1), with the same octets and once; the answer to it says so (`https_response::resent`).
     /// Cancellation: terminal; the connection is closed.
     virtual boost::asio::awaitable<https_response> async_exchange(https_request request) = 0;
 };
@@ -75,7 +83,8 @@ struct https_options
     std::chrono::steady_clock::duration connect_timeout = std::chrono::seconds(10);
     /// One exchange from start to end: resolving, connecting, sending, receiving.
     std::chrono::steady_clock::duration exchange_timeout = std::chrono::seconds(30);
-    /// Connections to one origin at a time; further exchanges wait. They are kept alive and used again, last used first.
+    /// Connections to one origin at a time; further exchanges wait. They are kept alive and used again, last used
+    /// first.
     std::size_t max_connections = 4;
     /// An unused connection is closed after this.
     std::chrono::steady_clock::duration idle_timeout = std::chrono::seconds(20);
@@ -85,8 +94,11 @@ struct https_options
     https_options() = default;
 };
 
-/// HTTPS over Beast and BoringSSL: HTTP/1.1, TLS 1.2 or later, the server's certificate verified with its name.
-/// Throws `acme::error` where `ca_file` can't be read or holds no certificate.
+/// HTTPS over Asio and BoringSSL: HTTP/1.1, TLS 1.2 or later, the server's certificate verified with its name. All
+/// addresses of the host are tried. Without trust anchors in the options the system's are used: those of the
+/// environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR` where they are set, else the distribution's bundle.
+/// `executor` is a strand, or runs on one thread; exchanges must be awaited on it. Reads files before it returns;
+/// throws `acme::error` where `ca_file` can't be read or holds no certificate.
 std::shared_ptr<transport> make_https_transport(boost::asio::any_io_executor executor, https_options options);
 
 } // namespace acme

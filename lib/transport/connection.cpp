@@ -1,0 +1,201 @@
+#include "transport/connection.hpp"
+
+#include "transport/version.hpp"
+
+#include <acme/error.hpp>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/version.hpp>
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <optional>
+#include <sys/socket.h>
+
+namespace acme {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+using parser_type = http::response_parser<http::string_body>;
+
+constexpr const char* step = "connection to the CA";
+constexpr unsigned max_informational = 8;
+
+// Makes BoringSSL compare the certificate's names as a part of its verification, so that a failure has a reason of its
+// own.
+void expect_name(SSL* tls, const target& where)
+{
+    X509_VERIFY_PARAM* parameters = SSL_get0_param(tls);
+    int done = 0;
+    if (where.ip_address) {
+        done = X509_VERIFY_PARAM_set1_ip_asc(parameters, where.host.c_str());
+    } else {
+        X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        done = X509_VERIFY_PARAM_set1_host(parameters, where.host.data(), where.host.size()) != 0 &&
+            SSL_set_tlsext_host_name(tls, where.host.c_str()) != 0;
+    }
+    if (done == 0)
+        throw error(errc::unexpected_answer, step, "not a host name: " + where.authority);
+}
+
+std::string lower_case(std::string_view text)
+{
+    std::string lower(text);
+    for (char& c : lower)
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
+    return lower;
+}
+
+[[noreturn]] void throw_read_error(const error_code& ec)
+{
+    if (ec == http::error::header_limit || ec == http::error::body_limit || ec == http::error::buffer_overflow)
+        throw error(errc::answer_too_large, step, ec.message());
+    if (ec.category() == make_error_code(http::error::end_of_stream).category() && ec != http::error::end_of_stream &&
+        ec != http::error::partial_message)
+        throw error(errc::unexpected_answer, step, "not HTTP: " + ec.message());
+    throw boost::system::system_error(ec);
+}
+
+void refuse_encodings(const parser_type::value_type& message)
+{
+    const auto content = message.find(http::field::content_encoding);
+    if (content != message.end() && !boost::beast::iequals(content->value(), "identity"))
+        throw error(errc::unexpected_answer, step, "a compressed answer, which was not asked for");
+    const auto transfer = message.find(http::field::transfer_encoding);
+    if (transfer != message.end() && !boost::beast::iequals(transfer->value(), "chunked"))
+        throw error(errc::unexpected_answer, step, "a transfer coding other than chunked");
+}
+
+https_response to_response(parser_type::value_type message)
+{
+    https_response response;
+    response.status = message.result_int();
+    for (const auto& field : message)
+        response.fields.emplace_back(lower_case(field.name_string()), std::string(field.value()));
+    response.body = std::move(message.body());
+    return response;
+}
+
+} // namespace
+
+struct connection::streams
+{
+    streams(asio::any_io_executor executor, asio::ssl::context& context, std::size_t header_limit_)
+        : tls(std::move(executor), context)
+        , header_limit(header_limit_)
+    {}
+
+    // Reads until the header of the final answer, past those that only inform.
+    asio::awaitable<void> async_read_header(bool head, std::size_t body_limit, bool& answered);
+
+    asio::ssl::stream<tcp::socket> tls;
+    std::size_t header_limit;
+    boost::beast::flat_buffer buffer;
+    std::optional<parser_type> parser;
+};
+
+asio::awaitable<void> connection::streams::async_read_header(bool head, std::size_t body_limit, bool& answered)
+{
+    for (unsigned informational = 0;; ++informational) {
+        parser.emplace();
+        parser->header_limit(static_cast<std::uint32_t>(header_limit));
+        parser->body_limit(body_limit);
+        parser->skip(head);
+        error_code ec;
+        co_await http::async_read_header(tls, buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+        answered = answered || parser->got_some();
+        if (ec)
+            throw_read_error(ec);
+        const unsigned status = parser->get().result_int();
+        if (status >= 200)
+            co_return;
+        if (status == 101 || informational == max_informational)
+            throw error(errc::unexpected_answer, step, "HTTP status " + std::to_string(status));
+    }
+}
+
+connection::connection(asio::any_io_executor executor, asio::ssl::context& context, std::size_t header_limit)
+    : streams_(std::make_unique<streams>(std::move(executor), context, header_limit))
+{}
+
+connection::~connection() = default;
+
+asio::awaitable<void> connection::async_connect(tcp::endpoint address, const target& where)
+{
+    auto& tls = streams_->tls;
+    expect_name(tls.native_handle(), where);
+    co_await tls.next_layer().async_connect(address, asio::use_awaitable);
+    error_code ignored;
+    tls.next_layer().set_option(tcp::no_delay(true), ignored);
+
+    error_code ec;
+    co_await tls.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
+    if (!ec)
+        co_return;
+    const long verified = SSL_get_verify_result(tls.native_handle());
+    if (verified != X509_V_OK)
+        explanation_ = std::string("the certificate is refused: ") + X509_verify_cert_error_string(verified);
+    throw boost::system::system_error(ec);
+}
+
+asio::awaitable<https_response> connection::async_exchange(std::string wire, bool head, std::size_t body_limit)
+{
+    streams& s = *streams_;
+    sent_ = answered_ = reusable_ = false;
+    co_await asio::async_write(s.tls, asio::buffer(wire), asio::use_awaitable);
+    sent_ = true;
+
+    s.buffer.clear();
+    s.buffer.max_size(s.header_limit + 64 * 1024);
+    co_await s.async_read_header(head, body_limit, answered_);
+    refuse_encodings(s.parser->get());
+    error_code ec;
+    if (!s.parser->is_done())
+        co_await http::async_read(s.tls, s.buffer, *s.parser, asio::redirect_error(asio::use_awaitable, ec));
+    if (ec)
+        throw_read_error(ec);
+
+    reusable_ = s.parser->keep_alive() && s.buffer.size() == 0 && SSL_pending(s.tls.native_handle()) == 0;
+    https_response response = to_response(s.parser->release());
+    s.parser.reset();
+    co_return response;
+}
+
+bool connection::quiet() const
+{
+    const auto& socket = streams_->tls.next_layer();
+    char octet = 0;
+    const auto handle = const_cast<tcp::socket&>(socket).native_handle();
+    const auto got = ::recv(handle, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void connection::close() noexcept
+{
+    reusable_ = false;
+    error_code ignored;
+    streams_->tls.next_layer().close(ignored);
+}
+
+std::string product_tokens()
+{
+    return "asio-acme/" ACME_VERSION " " BOOST_BEAST_VERSION_STRING;
+}
+
+} // namespace acme

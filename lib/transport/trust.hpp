@@ -1,0 +1,13 @@
+#pragma once
+
+#include <acme/transport.hpp>
+
+#include <boost/asio/ssl/context.hpp>
+
+namespace acme {
+
+/// A client context that verifies servers against the options' trust anchors, or the system's, and speaks TLS 1.2 or
+/// later. Throws `acme::error`.
+boost::asio::ssl::context make_client_context(const https_options& options);
+
+} // namespace acme
