@@ -25,17 +25,21 @@ class certificate
 public:
     using time_point = std::chrono::system_clock::time_point;
 
-    /// Reads a PEM chain, leaf first (RFC 8555 section 9.1), and joins it with its key. At most 256 KiB and 10 certificates; a PEM block other than CERTIFICATE
-    /// is refused (RFC 8555 section 11.4). Checks that the leaf's public key is `private_key`'s; see `accept` for everything else.
-    /// Returns null where any of that fails, with a sentence about it in `why`.
+    /// Reads a PEM chain, leaf first (RFC 8555 section 9.1), and joins it with its key. At most 256 KiB and 10
+    /// certificates. A PEM block other than CERTIFICATE is refused (RFC 8555 section 11.4); text between blocks is
+    /// skipped, and lines may end with CRLF. Also refused: malformed DER anywhere in the chain, and a leaf with a
+    /// dNSName that is no host name. Checks that the leaf's public key is `private_key`'s; see `accept` for everything
+    /// else. Returns null where any of that fails, with a sentence about it in `why`. Throws `std::bad_alloc` only.
     static certificate_ptr from_pem(std::string_view chain_pem, key private_key, std::string& why);
 
-    /// The leaf's subject alternative names of type dNSName, in lower case, and iPAddress in text, in the certificate's order.
+    /// The leaf's subject alternative names of type dNSName, in lower case, and iPAddress in text, in the certificate's
+    /// order.
     const std::vector<std::string>& names() const noexcept { return names_; }
+    /// The leaf's validity (RFC 5280 section 4.1.2.5). Later than 2261 becomes the end of 2261.
     time_point not_before() const noexcept { return not_before_; }
     /// The end of the last valid second, as X.509 has it, is `not_after() + 1 s`.
     time_point not_after() const noexcept { return not_after_; }
-    /// The leaf's issuer as a one-line distinguished name, without control characters.
+    /// The leaf's issuer as a distinguished name on one line (RFC 2253): printable ASCII, at most 256 characters.
     const std::string& issuer() const noexcept { return issuer_; }
     /// The leaf's serial number in lower-case hexadecimal: the DER content octets, a leading 00 included.
     const std::string& serial() const noexcept { return serial_; }
@@ -71,11 +75,18 @@ private:
     time_point not_after_{};
 };
 
-/// The acceptance test between a download and its first handshake: the leaf's names are exactly `names` (dNSNames in lower case, IP
-/// addresses in text; compared as sets), `now` lies within its validity (with `clock_skew`
-/// of tolerance before its start), it is an end-entity certificate for server authentication, each certificate of the chain is issued and signed by the next one and
-/// valid now. `from_pem` has already compared the key. Returns nothing when the certificate is acceptable, else a sentence that says why not.
+/// The acceptance test between a download and its first handshake. A chain is acceptable when
+/// - the leaf's subject alternative names are exactly `names` (dNSNames in lower case, IP addresses in text), compared
+///   as sets, and there are any;
+/// - the leaf is an end-entity certificate of version 3 whose extended key usage has serverAuth and whose key usage, if
+///   it has one, digitalSignature;
+/// - `now` lies within the validity of every certificate, with `clock_skew` of tolerance before its start;
+/// - the leaf's issuer is there, and each certificate is issued and signed, with SHA-256 or better, by the CA
+///   certificate that follows it. A self-signed root may be last, whatever its own signature.
+/// Whether the root is trusted is not asked. `from_pem` has already compared the key.
+///
+/// Returns nothing when the chain is acceptable, else a sentence that says why not. Throws `std::bad_alloc` only.
 std::optional<std::string> accept(const certificate& c, std::span<const std::string> names, certificate::time_point now,
-                                  std::chrono::seconds clock_skew = std::chrono::hours(1));
+    std::chrono::seconds clock_skew = std::chrono::hours(1));
 
 } // namespace acme
