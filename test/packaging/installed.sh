@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# An installed library serves a program that knows nothing but `pkg-config asio-acme`.
+#   installed.sh SOURCE_DIR BUILD_DIR PREFIX LIBDIR COMPILER...
+set -euo pipefail
+source_dir=$1 build_dir=$2 prefix=$3 libdir=$4
+shift 4
+compiler=("$@")
+
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+meson install -C "$build_dir" --no-rebuild --quiet --destdir "$root"
+installed=$root$prefix
+export PKG_CONFIG_PATH=$installed/$libdir/pkgconfig
+flags=(--define-variable=prefix="$installed" asio-acme)
+
+test "$(pkg-config --modversion asio-acme)" = "$(meson introspect --projectinfo "$build_dir" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])')"
+
+read -ra cflags <<<"$(pkg-config --cflags "${flags[@]}")"
+read -ra libs <<<"$(pkg-config --libs "${flags[@]}")"
+"${compiler[@]}" -std=c++20 -Wall -Wextra -Werror "${cflags[@]}" "$source_dir/test/packaging/program.cpp" \
+    -o "$root/program" "${libs[@]}"
+test "$("$root/program")" = works
+
+# One TLS library in the process, and it is not OpenSSL.
+if ldd "$root/program" | grep -E 'lib(ssl|crypto)\.so\.[1-9]|not found'; then
+    echo 'the program loads a wrong TLS library, or misses one' >&2
+    exit 1
+fi
+
+# Whatever header is public, it arrives.
+diff <(cd "$source_dir/include" && find acme -name '*.hpp' | sort) <(cd "$installed/include" && find acme -name '*.hpp' | sort)
+
+# The static library is linked by the same file's word.
+if [[ -e $installed/$libdir/libasio-acme.a && -e $installed/$libdir/libasio-acme.so ]]; then
+    rm "$installed/$libdir"/libasio-acme.so*
+    read -ra libs <<<"$(pkg-config --static --libs "${flags[@]}")"
+    "${compiler[@]}" -std=c++20 "${cflags[@]}" "$source_dir/test/packaging/program.cpp" -o "$root/program" "${libs[@]}"
+    test "$("$root/program")" = works
+fi

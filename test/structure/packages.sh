@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Which packages test/packages wants on which system.
+set -euo pipefail
+packages=$1/test/packages
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+expect() { # OS_RELEASE_TEXT SETS PACKAGES
+    printf '%b' "$1" >"$work/os-release"
+    local got
+    # shellcheck disable=SC2086
+    got=$("$packages" --list "$work/os-release" $2 | xargs)
+    if [[ $got != "$3" ]]; then
+        printf 'for %s (%s)\n  expected %s\n  got      %s\n' "$1" "$2" "$3" "$got"
+        failed=1
+    fi
+}
+
+tools='g++ meson ninja-build pkgconf ccache python3 android-libboringssl-dev'
+debian_12='PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n'
+debian_13='VERSION_ID="13"\nID=debian\n'
+ubuntu_24='ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n'
+expect "$debian_12" build "$tools libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev"
+expect "$debian_12" 'test pebble' 'curl openssl libboost-test1.81-dev pebble ca-certificates'
+expect "$debian_13" build "$tools libboost1.83-dev libboost-json1.83-dev libboost-url1.83-dev"
+expect "$debian_13" test 'curl openssl libboost-test1.83-dev'
+expect "$ubuntu_24" build "$tools libboost1.83-dev libboost-json1.83-dev libboost-url1.83-dev"
+expect "$ubuntu_24" clang clang-19
+expect 'ID=debian\n' test 'curl openssl libboost-test-dev'
+expect 'ID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="22"\n' build "$tools libboost-dev libboost-json-dev libboost-url-dev"
+
+printf '%b' "$debian_12" >"$work/os-release"
+if "$packages" --list "$work/os-release" no-such-set 2>/dev/null; then
+    echo 'an unknown set was accepted'
+    failed=1
+fi
+exit $failed
