@@ -10,47 +10,67 @@
 
 namespace acme {
 
-/// Where a manager keeps its state: named objects, each replaced whole or not at all. Keys consist of `a-z 0-9 . _ -` and `/` between parts, 512 octets at most; values are text of
-/// up to 1 MiB.
+/// Where a manager keeps its state: named objects, each replaced whole or not at all. Keys consist of `a-z 0-9 . _ -`,
+/// and `/` between parts, 512 octets at most; no part is empty, "." or "..". Values are UTF-8 text of up to 1 MiB.
 ///
-/// Thread safety: all members may be called from any thread, and awaited from any executor.
-/// Errors: awaitables throw `acme::error` (`errc::damaged_state`, `foreign_state`, or the system's) that names the place and the cause.
-/// Cancellation: terminal. A cancelled save may or may not have happened.
+/// Thread safety: all members may be called from any thread, and awaited from any executor, where they resume.
+/// Errors: awaitables throw `acme::error` that names the place and the cause: the system's error, or
+///     `boost::system::errc::invalid_argument` for a key or value outside these rules.
+/// Cancellation: terminal; `boost::asio::error::operation_aborted`. A cancelled save may or may not have happened.
+/// Lifetime: a store may be destroyed while operations are under way. They complete; those begun later may fail with
+///     `errc::shut_down`.
 class store
 {
 public:
-    /// A held lock. Destroying it releases it.
+    /// A held lock. Destroying it, in any thread, releases it; it may outlive the store and the executor it was taken
+    /// on.
     class lock
     {
     public:
+        lock() = default;
+        lock(const lock&) = delete;
+        lock& operator=(const lock&) = delete;
         virtual ~lock() = default;
     };
 
+    store() = default;
+    store(const store&) = delete;
+    store& operator=(const store&) = delete;
     virtual ~store() = default;
 
     /// The object's value; empty where there is none.
     virtual boost::asio::awaitable<std::optional<std::string>> async_load(std::string key) = 0;
-    /// On return the value is durable.
+    /// On return the value is durable. After a failure the value may be there or not, now and after a restart, and a
+    /// later save may make it durable.
     virtual boost::asio::awaitable<void> async_save(std::string key, std::string value) = 0;
-    /// Erasing what is not there is a success.
+    /// On return the object is gone for good. Erasing what is not there is a success.
     virtual boost::asio::awaitable<void> async_erase(std::string key) = 0;
-    /// The keys that begin with `prefix`, sorted.
+    /// The keys that begin with `prefix` (any text; the empty one: all keys), sorted.
     virtual boost::asio::awaitable<std::vector<std::string>> async_list(std::string prefix) = 0;
-    /// Waits until nobody else holds the lock of that name, and takes it.
+    /// Waits until nobody else holds the lock of that name, and takes it. Names follow the rules of keys, and have
+    /// nothing to do with the object of that name. First come, first served.
     virtual boost::asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) = 0;
 };
 
-/// Keeps everything in memory; for tests and for managers of one process that share their certificates.
+/// Keeps everything in memory; for tests and for managers of one process that share their certificates. Locks hold
+/// among the users of this object.
 std::shared_ptr<store> make_memory_store();
 
-/// One file, mode 0600, which holds all objects: what `manager::async_cache_file` uses. Fit for some hundreds of hosts, since each save writes the whole file; saves that
-/// come while one is being written share the next.
+/// One file, mode 0600, which holds all objects: what `manager::async_cache_file` uses. Fit for some hundreds of hosts,
+/// since each save writes the whole file; saves that come while one is being written share the next.
 ///
-/// A save writes a temporary file beside it, syncs it, renames it over the old one and syncs the folder, so the file is whole at any moment. Blocking calls run on a thread of
-/// the store's own. The file is read once, here: a file that is absent is an empty store; one that is damaged (`errc::damaged_state`) or not this library's (`errc::foreign_state`), or
-/// can't be read (the system's error), is refused with an error that names file, place and cause, and is left untouched.
+/// The file is read once, here, and must not exceed 1 GiB. A file that is absent is an empty store. One that is damaged
+/// (`errc::damaged_state`), not this library's or a newer version's (`errc::foreign_state`), or can't be read, as when
+/// its folder is absent (the system's error), is refused with an error that names file, place and cause, and is left
+/// untouched.
 ///
-/// Locks hold among the users of this object. Two processes must not use one file.
+/// A save writes a temporary file beside the file, syncs it, renames it over the file and syncs the folder, so the file
+/// is whole at any moment, and what a crash leaves of a temporary file is removed when the file is opened next. Where
+/// `path` is a symbolic link, the file behind it is replaced and the link stays. The values of a save that fails (a
+/// full disk, say) are loaded from memory from then on, and the next save of any object writes them as well.
+///
+/// Blocking calls run on a thread of the store's own, which takes no signals. Destroying the store waits for the saves
+/// that are under way. Locks hold among the users of this object; two processes, or two stores, must not use one file.
 boost::asio::awaitable<std::shared_ptr<store>> async_open_file_store(std::filesystem::path path);
 
 } // namespace acme

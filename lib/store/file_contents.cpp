@@ -1,0 +1,156 @@
+#include "store/file_contents.hpp"
+
+#include "store/archive.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <exception>
+
+namespace acme {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// What the blocking call on the worker failed with, for the coroutine that waits for it.
+template <class Call>
+std::optional<error> failure_of(const char* step, const std::string& path, Call call)
+{
+    try {
+        call();
+        return std::nullopt;
+    } catch (const error& e) {
+        return e;
+    } catch (const std::exception& e) {
+        return error(make_error_code(boost::system::errc::not_enough_memory), step, path + ": " + e.what());
+    }
+}
+
+} // namespace
+
+file_contents::file_contents(const std::filesystem::path& path, worker& w)
+    : file_(path)
+    , worker_(&w)
+{}
+
+asio::awaitable<void> file_contents::async_open()
+{
+    return open(shared_from_this());
+}
+
+asio::awaitable<void> file_contents::async_change(std::string key, std::optional<std::string> value)
+{
+    return change(shared_from_this(), std::move(key), std::move(value));
+}
+
+asio::awaitable<void> file_contents::open(std::shared_ptr<file_contents> self)
+{
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    wakeup done(executor);
+    const auto w = std::make_shared<waiter>();
+    w->notify = done.get_notifier();
+    self->worker_->post([self, w] {
+        w->failure = failure_of("reading the state file", self->file_.path().native(), [&] { self->read(); });
+        w->notify();
+    });
+    co_await done.async_wait("reading the state file");
+    if (w->failure)
+        throw error(*w->failure);
+}
+
+asio::awaitable<void> file_contents::change(
+    std::shared_ptr<file_contents> self, std::string key, std::optional<std::string> value)
+{
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    wakeup done(executor);
+    const auto w = std::make_shared<waiter>();
+    w->notify = done.get_notifier();
+    if (!self->apply(std::move(key), std::move(value), w))
+        co_return;
+    co_await done.async_wait("writing the state file");
+    if (w->failure)
+        throw error(*w->failure);
+}
+
+bool file_contents::apply(std::string key, std::optional<std::string> value, const std::shared_ptr<waiter>& w)
+{
+    const std::lock_guard guard(mutex_);
+    if (!worker_)
+        throw error(errc::shut_down, "writing the state file", file_.path().native() + ": the store is closed");
+    // An erasure that failed, or is under way, is not yet on the disk though the object is gone here.
+    if (!value && !objects_.contains(key) && durable_ == changes_)
+        return false;
+    waiters_.push_back(w);
+    if (!write_posted_)
+        worker_->post([self = shared_from_this()] { self->write(); });
+    write_posted_ = true;
+    if (value)
+        objects_.insert_or_assign(std::move(key), std::move(*value));
+    else
+        objects_.erase(key);
+    w->change = ++changes_;
+    return true;
+}
+
+std::optional<std::string> file_contents::find(std::string_view key) const
+{
+    const std::lock_guard guard(mutex_);
+    return find_value(objects_, key);
+}
+
+std::vector<std::string> file_contents::list(std::string_view prefix) const
+{
+    const std::lock_guard guard(mutex_);
+    return keys_with_prefix(objects_, prefix);
+}
+
+void file_contents::close()
+{
+    const std::lock_guard guard(mutex_);
+    worker_ = nullptr;
+}
+
+void file_contents::read()
+{
+    const auto text = file_.read(max_archive_size);
+    auto contents = text ? decode_archive(*text, file_.path().native()) : objects();
+    file_.remove_leftovers();
+    const std::lock_guard guard(mutex_);
+    objects_ = std::move(contents);
+}
+
+void file_contents::write()
+{
+    std::uint64_t change = 0;
+    const auto failure = failure_of("writing the state file", file_.path().native(), [&] {
+        std::unique_lock guard(mutex_);
+        write_posted_ = false;
+        change = changes_;
+        const objects snapshot = objects_;
+        guard.unlock();
+        file_.write(encode_archive(snapshot));
+    });
+    finish(change, failure);
+}
+
+void file_contents::finish(std::uint64_t change, const std::optional<error>& failure)
+{
+    std::vector<std::shared_ptr<waiter>> finished;
+    {
+        const std::lock_guard guard(mutex_);
+        if (!failure)
+            durable_ = change;
+        // Waiters are in the order of their changes.
+        auto end = waiters_.begin();
+        while (end != waiters_.end() && (*end)->change <= change)
+            ++end;
+        finished.assign(std::make_move_iterator(waiters_.begin()), std::make_move_iterator(end));
+        waiters_.erase(waiters_.begin(), end);
+    }
+    for (const auto& w : finished) {
+        w->failure = failure;
+        w->notify();
+    }
+}
+
+} // namespace acme

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "store/durable_file.hpp"
+#include "store/object.hpp"
+#include "store/wakeup.hpp"
+#include "store/worker.hpp"
+
+#include <acme/error.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace acme {
+
+/// The objects of a file store, in memory, and their way to the disk. Everything that is under way shares it, so it
+/// outlives the store where it must; the worker does not.
+class file_contents : public std::enable_shared_from_this<file_contents>
+{
+public:
+    file_contents(const std::filesystem::path& path, worker& w);
+
+    /// Reads the file, on the worker.
+    boost::asio::awaitable<void> async_open();
+    /// Applies the change (no value: erases) at once, and completes when it is durable.
+    boost::asio::awaitable<void> async_change(std::string key, std::optional<std::string> value);
+
+    std::optional<std::string> find(std::string_view key) const;
+    std::vector<std::string> list(std::string_view prefix) const;
+
+    /// The worker ends: no more changes.
+    void close();
+
+private:
+    struct waiter
+    {
+        std::uint64_t change = 0;
+        wakeup::notifier notify;
+        std::optional<error> failure;
+    };
+
+    static boost::asio::awaitable<void> open(std::shared_ptr<file_contents> self);
+    static boost::asio::awaitable<void> change(
+        std::shared_ptr<file_contents> self, std::string key, std::optional<std::string> value);
+
+    bool apply(std::string key, std::optional<std::string> value, const std::shared_ptr<waiter>& w);
+    void check_open() const;
+    void read();
+    void write();
+    void finish(std::uint64_t change, const std::optional<error>& failure);
+
+    const durable_file file_;
+    mutable std::mutex mutex_;
+    worker* worker_;
+    objects objects_;
+    std::vector<std::shared_ptr<waiter>> waiters_;
+    // Changes are counted: those up to durable_ are on the disk.
+    std::uint64_t changes_ = 0;
+    std::uint64_t durable_ = 0;
+    bool write_posted_ = false;
+};
+
+} // namespace acme

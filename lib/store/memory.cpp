@@ -1,0 +1,83 @@
+#include "store/key_lock.hpp"
+#include "store/object.hpp"
+
+#include <acme/store.hpp>
+
+#include <mutex>
+
+namespace acme {
+
+namespace asio = boost::asio;
+
+namespace {
+
+class memory_store : public store, public std::enable_shared_from_this<memory_store>
+{
+public:
+    asio::awaitable<std::optional<std::string>> async_load(std::string key) override
+    {
+        return load(shared_from_this(), std::move(key));
+    }
+
+    asio::awaitable<void> async_save(std::string key, std::string value) override
+    {
+        return save(shared_from_this(), std::move(key), std::move(value));
+    }
+
+    asio::awaitable<void> async_erase(std::string key) override { return erase(shared_from_this(), std::move(key)); }
+
+    asio::awaitable<std::vector<std::string>> async_list(std::string prefix) override
+    {
+        return list(shared_from_this(), std::move(prefix));
+    }
+
+    asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) override
+    {
+        return locks_->async_lock(std::move(name));
+    }
+
+private:
+    using self = std::shared_ptr<memory_store>;
+
+    static asio::awaitable<std::optional<std::string>> load(self store, std::string key)
+    {
+        check_key(key);
+        const std::lock_guard guard(store->mutex_);
+        co_return find_value(store->objects_, key);
+    }
+
+    static asio::awaitable<void> save(self store, std::string key, std::string value)
+    {
+        check_object(key, value);
+        const std::lock_guard guard(store->mutex_);
+        store->objects_.insert_or_assign(std::move(key), std::move(value));
+        co_return;
+    }
+
+    static asio::awaitable<void> erase(self store, std::string key)
+    {
+        check_key(key);
+        const std::lock_guard guard(store->mutex_);
+        store->objects_.erase(key);
+        co_return;
+    }
+
+    static asio::awaitable<std::vector<std::string>> list(self store, std::string prefix)
+    {
+        const std::lock_guard guard(store->mutex_);
+        co_return keys_with_prefix(store->objects_, prefix);
+    }
+
+    std::mutex mutex_;
+    objects objects_;
+    std::shared_ptr<key_lock_table> locks_ = std::make_shared<key_lock_table>();
+};
+
+} // namespace
+
+std::shared_ptr<store> make_memory_store()
+{
+    return std::make_shared<memory_store>();
+}
+
+} // namespace acme
