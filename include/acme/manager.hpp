@@ -44,6 +44,8 @@ struct client_hello
 /// Asked with the URL of the CA's terms of service; true agrees.
 using terms_prompt = std::function<bool(const std::string& terms_of_service)>;
 
+class notification_channel;
+
 /// A subscription to a manager's state changes; see `manager::watch`.
 /// Thread safety: one receive at a time. Lifetime: may outlive the manager.
 class watcher
@@ -60,9 +62,9 @@ public:
 
 private:
     friend class manager;
-    class channel;
-    explicit watcher(std::shared_ptr<channel> c) noexcept;
-    std::shared_ptr<channel> channel_;
+    explicit watcher(std::shared_ptr<notification_channel> c) noexcept;
+
+    std::shared_ptr<notification_channel> channel_;
 };
 
 /// Obtains certificates for host names from an ACME CA at first need, keeps them at hand for TLS handshakes, refreshes them before they expire, and saves them.

@@ -1,0 +1,103 @@
+#include "manager/core.hpp"
+
+namespace acme {
+
+// One client an account: when the state's account is replaced, a new client follows, and operations under way end on
+// the old one.
+std::shared_ptr<client> manager::core::current_client()
+{
+    auto account = with_state([](const state& s) { return s.account; });
+    if (client_ && (!account || client_->account_key() == account->private_key))
+        return client_;
+    client_options options;
+    options.directory_url = options_.directory_url;
+    options.account_key = account ? account->private_key : key::generate();
+    options.account_url = account ? account->url : std::string();
+    options.transport = transport_;
+    options.clock = options_.clock;
+    options.random = options_.random;
+    client_ = std::make_shared<client>(std::move(options));
+    return client_;
+}
+
+asio::awaitable<std::shared_ptr<client>> manager::core::registered_client()
+{
+    auto turn = co_await account_turn_.async_acquire();
+    co_await load_account();
+    auto c = current_client();
+    std::vector<std::string> anonymous;
+    if (c->account_url().empty())
+        co_await create_account(c, anonymous);
+    co_return c;
+}
+
+asio::awaitable<std::string> manager::core::terms_of_service()
+{
+    if (stopped_)
+        throw error(make_error_code(errc::shut_down), "registration");
+    auto c = current_client();
+    auto directory = co_await c->async_directory();
+    co_return directory.terms_of_service;
+}
+
+asio::awaitable<void> manager::core::register_account(std::string email)
+{
+    auto turn = co_await account_turn_.async_acquire();
+    co_await load_account();
+    auto c = current_client();
+    std::vector<std::string> contact;
+    if (!email.empty())
+        contact.push_back("mailto:" + email);
+    bool known = !c->account_url().empty();
+    if (!known)
+        co_await create_account(c, contact);
+    else if (!contact.empty())
+        co_await c->async_update_account(contact);
+}
+
+// With a store that others share, the account that one of them registered is everybody's.
+asio::awaitable<void> manager::core::load_account()
+{
+    if (!store_ || with_state([](const state& s) { return s.account.has_value(); }))
+        co_return;
+    auto value = co_await store_->async_load(keys_.account());
+    if (!value)
+        co_return;
+    state loaded;
+    decode_object(loaded, keys_, keys_.account(), *value, "the store");
+    with_state([&](state& s) { s.account = loaded.account; });
+}
+
+// The key is saved before the CA hears of it: an account whose key is lost can never be used again.
+asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, std::vector<std::string> contact)
+{
+    with_state([&](state& s) {
+        s.account.emplace();
+        s.account->private_key = c->account_key();
+    });
+    co_await save(keys_.account());
+    account_request request;
+    request.contact = std::move(contact);
+    request.external = options_.external;
+    auto account = co_await c->async_new_account(std::move(request));
+    with_state([&](state& s) {
+        if (s.account && s.account->private_key == c->account_key())
+            s.account->url = account.url;
+    });
+    watchers_.notify();
+    co_await save(keys_.account());
+    account_registered told{account.url, account.created};
+    tell(told);
+}
+
+void manager::core::forget_account_url()
+{
+    with_state([](state& s) {
+        if (s.account)
+            s.account->url.clear();
+    });
+    client_.reset();
+    changed({keys_.account()});
+}
+
+} // namespace acme

@@ -1,0 +1,128 @@
+#include "manager/core.hpp"
+
+#include "protocol/host_name.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace acme {
+namespace {
+
+config with_defaults(config options)
+{
+    if (!options.clock)
+        options.clock = system_clock();
+    if (!options.random)
+        options.random = system_random();
+    return options;
+}
+
+} // namespace
+
+manager::core::core(asio::any_io_executor executor, config options)
+    : strand_(asio::make_strand(executor))
+    , options_(with_defaults(std::move(options)))
+    , keys_(options_.directory_url)
+    , index_(std::make_shared<credential_index>())
+    , watchers_(executor)
+    , failures_(options_.max_failures)
+    , transport_(options_.transport ? options_.transport : make_https_transport(strand_, options_.https))
+    , issuance_places_(options_.max_issuances)
+    , tasks_(strand_)
+    , wakes_(strand_, 1)
+{}
+
+bool manager::core::registered() const
+{
+    return with_state([](const state& s) { return s.account && !s.account->url.empty(); });
+}
+
+void manager::core::set_hosts(std::vector<std::string> hosts)
+{
+    std::set<std::string> names;
+    for (auto& each : hosts) {
+        auto name = normalize_host_name(each);
+        if (!name)
+            throw error(make_error_code(errc::invalid_host_name), "set_hosts", name.why);
+        names.insert(*name);
+    }
+    with_state([&](state& s) {
+        s.hosts = std::move(names);
+        hosts_set_ = true;
+    });
+    auto reload_there = [weak = weak_from_this()] {
+        if (auto self = weak.lock())
+            self->reload();
+    };
+    asio::post(strand_, std::move(reload_there));
+    changed({state_keys::hosts()});
+}
+
+bool manager::core::allowed(const std::string& host) const
+{
+    return with_state([&](const state& s) { return !s.hosts || s.hosts->contains(host); });
+}
+
+std::string manager::core::marshal() const
+{
+    auto copy = with_state([](const state& s) { return s; });
+    return encode_archive(encode(copy, keys_));
+}
+
+void manager::core::unmarshal(std::string_view text)
+{
+    constexpr std::string_view place = "the marshalled state";
+    auto loaded = decode(decode_archive(text, place), keys_, place);
+    std::set<std::string> keys;
+    auto replace = [&](state& s) {
+        for (auto* each : {&s, &loaded})
+            for (auto& [key, value] : encode(*each, keys_))
+                keys.insert(key);
+        s = std::move(loaded);
+        hosts_set_ = s.hosts.has_value();
+        index_->certificates.clear();
+        for (auto& [host, record] : s.certificates)
+            index_->certificates.insert(host, record.certificate);
+    };
+    with_state(replace);
+    auto reload_there = [weak = weak_from_this()] {
+        auto self = weak.lock();
+        if (!self)
+            return;
+        self->client_.reset();
+        self->failures_.clear();
+        self->reload();
+    };
+    asio::post(strand_, std::move(reload_there));
+    changed(std::move(keys));
+}
+
+void manager::core::changed(std::set<std::string> keys)
+{
+    with_state([&](state&) { changed_.merge(keys); });
+    watchers_.notify();
+    auto wake_there = [weak = weak_from_this()] {
+        if (auto self = weak.lock()) {
+            self->ensure_supervised();
+            self->wake();
+        }
+    };
+    asio::post(strand_, std::move(wake_there));
+}
+
+void manager::core::spawn(asio::awaitable<void> task)
+{
+    tasks_.spawn(hold(shared_from_this(), std::move(task)));
+}
+
+void manager::core::tell(const event& e) noexcept
+{
+    if (!options_.on_event)
+        return;
+    try {
+        options_.on_event(e);
+    } catch (...) {
+        // A sink's trouble is not the manager's.
+    }
+}
+
+} // namespace acme

@@ -1,0 +1,189 @@
+#pragma once
+
+#include "manager/credential_index.hpp"
+#include "manager/failure_memory.hpp"
+#include "manager/on_strand.hpp"
+#include "manager/schedule.hpp"
+#include "manager/state.hpp"
+#include "manager/task_group.hpp"
+#include "manager/watch.hpp"
+#include "store/key_lock.hpp"
+#include "transport/slots.hpp"
+
+#include <acme/manager.hpp>
+
+#include <boost/asio/experimental/channel.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace acme {
+
+/// One issuance under way, and those who wait for it.
+struct issuance
+{
+    issuance(const strand& s, std::string host_name, bool is_refresh)
+        : host(std::move(host_name))
+        , refresh(is_refresh)
+        , finished(s, asio::steady_timer::time_point::max())
+    {}
+
+    std::string host;
+    bool refresh;
+    std::chrono::system_clock::time_point started{};
+    asio::steady_timer finished;
+    std::size_t waiters = 0;
+    bool done = false;
+    certificate_ptr result;
+    std::optional<error> failure;
+};
+
+/// Keeps an object alive while one of its coroutines runs.
+template <class Owner, class T>
+asio::awaitable<T> hold(std::shared_ptr<Owner> owner, asio::awaitable<T> operation)
+{
+    (void)owner;
+    co_return co_await std::move(operation);
+}
+
+/// What a manager is made of. Members below "any thread" lock what they touch; all others run on the strand.
+class manager::core : public std::enable_shared_from_this<manager::core>
+{
+public:
+    core(asio::any_io_executor executor, config options);
+
+    const acme::strand& get_strand() const noexcept { return strand_; }
+    const config& options() const noexcept { return options_; }
+
+    // Any thread.
+    std::shared_ptr<const acme::credentials> credentials() const noexcept { return index_; }
+    bool registered() const;
+    void set_hosts(std::vector<std::string> hosts);
+    std::string marshal() const;
+    void unmarshal(std::string_view text);
+    std::shared_ptr<notification_channel> watch() { return watchers_.subscribe(); }
+    void close_watchers() { watchers_.close(); }
+
+    // admission.cpp
+    asio::awaitable<certificate_ptr> get_certificate(
+        std::string host, std::optional<std::chrono::steady_clock::duration> wait);
+
+    // account.cpp
+    asio::awaitable<std::string> terms_of_service();
+    asio::awaitable<void> register_account(std::string email);
+
+    // saving.cpp
+    asio::awaitable<void> use_store(std::shared_ptr<store> where, std::string place);
+    asio::awaitable<void> open_cache_file(std::filesystem::path path);
+
+    // supervision.cpp
+    asio::awaitable<void> shutdown();
+    void stop();
+
+    void tell(const event& e) noexcept;
+
+private:
+    template <class Function>
+    auto with_state(Function f)
+    {
+        std::lock_guard lock(mutex_);
+        return f(state_);
+    }
+    template <class Function>
+    auto with_state(Function f) const
+    {
+        std::lock_guard lock(mutex_);
+        return f(state_);
+    }
+
+    // Any thread: what is saved next, and who is told.
+    void changed(std::set<std::string> keys);
+    bool allowed(const std::string& host) const;
+    void spawn(asio::awaitable<void> task);
+    std::chrono::system_clock::time_point now() const { return options_.clock->now(); }
+
+    // admission.cpp
+    std::shared_ptr<issuance> join_or_start(const std::string& host);
+    void refuse_if_failed_recently(const std::string& host);
+    void take_new_host_token(const std::string& host);
+    asio::awaitable<certificate_ptr> wait_for(
+        std::shared_ptr<issuance> running, std::optional<std::chrono::steady_clock::duration> wait);
+
+    // issuance.cpp
+    std::shared_ptr<issuance> start(const std::string& host, bool refresh);
+    asio::awaitable<void> issue(std::shared_ptr<issuance> running);
+    asio::awaitable<certificate_ptr> obtain(std::shared_ptr<issuance> running);
+    asio::awaitable<certificate_ptr> order_certificate(std::string host);
+    asio::awaitable<certificate_ptr> order_once(std::string host);
+    order_record unfinished_order(const std::string& host);
+    asio::awaitable<void> take_request_token();
+    asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
+    asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host);
+    asio::awaitable<void> install(std::string host, certificate_record record);
+    void succeed(issuance& running, certificate_ptr c);
+    void fail(issuance& running, const error& e);
+    retry_advice remember_failure(const std::string& host, const error& e);
+    retry_advice postpone_refresh(const std::string& host, const error& e);
+    void complete(issuance& running);
+    asio::awaitable<void> retire_challenge(std::string server_name, certificate_ptr answer);
+    certificate_record make_record(certificate_ptr c) const;
+
+    // account.cpp
+    std::shared_ptr<client> current_client();
+    asio::awaitable<std::shared_ptr<client>> registered_client();
+    asio::awaitable<void> create_account(std::shared_ptr<client> c, std::vector<std::string> contact);
+    asio::awaitable<void> load_account();
+    void forget_account_url();
+
+    // saving.cpp
+    asio::awaitable<objects> load_objects(std::shared_ptr<store> where);
+    std::set<std::string> merge(state loaded);
+    asio::awaitable<bool> save(std::string key);
+    asio::awaitable<void> save_changed(std::string key);
+    asio::awaitable<void> resume_saving();
+    void save_what_changed();
+
+    // supervision.cpp
+    void ensure_supervised();
+    void wake();
+    void reload();
+    asio::awaitable<void> supervise();
+    asio::awaitable<void> wait_for_work();
+    void start_due_refreshes();
+
+    const acme::strand strand_;
+    const config options_;
+    const state_keys keys_;
+    const std::shared_ptr<credential_index> index_;
+    watch_list watchers_;
+
+    mutable std::mutex mutex_;
+    state state_;
+    std::set<std::string> changed_;
+    bool hosts_set_ = false;
+
+    std::map<std::string, std::shared_ptr<issuance>> issuances_;
+    std::size_t waiters_ = 0;
+    failure_memory failures_;
+    schedule schedule_;
+    std::shared_ptr<store> store_;
+    bool opening_store_ = false;
+    bool saving_paused_ = false;
+    std::shared_ptr<transport> transport_;
+    std::shared_ptr<client> client_;
+    const std::shared_ptr<key_lock_table> save_locks_ = std::make_shared<key_lock_table>();
+    slots issuance_places_;
+    slots request_turn_{1};
+    slots account_turn_{1};
+    task_group tasks_;
+    asio::experimental::channel<void(boost::system::error_code)> wakes_;
+    bool supervised_ = false;
+    bool stopped_ = false;
+};
+
+} // namespace acme

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <exception>
+#include <memory>
+#include <tuple>
+#include <utility>
+
+namespace acme {
+
+namespace asio = boost::asio;
+using strand = asio::strand<asio::any_io_executor>;
+
+// co_spawn(strand, ..., use_awaitable) from another executor would hand a raw pointer to its signal across threads on
+// cancellation (Asio 1.26). Here the signal is owned by what crosses, and emitted on the strand only.
+template <class... Value>
+class strand_call
+{
+public:
+    explicit strand_call(strand s)
+        : strand_(std::move(s))
+    {}
+
+    template <class Handler, class Awaitable>
+    void operator()(Handler handler, Awaitable operation) const
+    {
+        auto running = std::make_shared<run>();
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        if (slot.is_connected()) {
+            slot.assign([running, s = strand_](asio::cancellation_type type) {
+                asio::dispatch(s, [running, type] {
+                    if (!running->done)
+                        running->signal.emit(type);
+                });
+            });
+        }
+        auto work = asio::make_work_guard(asio::get_associated_executor(handler));
+        auto finish = [running, slot, work = std::move(work), handler = std::move(handler)](
+                          std::exception_ptr failure, Value... value) mutable {
+            running->done = true;
+            auto resume = [slot, failure, handler = std::move(handler),
+                              values = std::tuple<Value...>(std::move(value)...)]() mutable {
+                slot.clear();
+                auto call = [&](Value&... v) { std::move(handler)(failure, std::move(v)...); };
+                std::apply(call, values);
+            };
+            asio::dispatch(work.get_executor(), std::move(resume));
+        };
+        asio::co_spawn(
+            strand_, std::move(operation), asio::bind_cancellation_slot(running->signal.slot(), std::move(finish)));
+    }
+
+private:
+    struct run
+    {
+        asio::cancellation_signal signal;
+        bool done = false;
+    };
+
+    strand strand_;
+};
+
+/// Runs `operation` on the strand and resumes the caller where it was. Terminal cancellation reaches the operation.
+template <class T>
+asio::awaitable<T> on_strand(strand s, asio::awaitable<T> operation)
+{
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, T)>(
+        strand_call<T>(std::move(s)), asio::use_awaitable, std::move(operation));
+}
+
+inline asio::awaitable<void> on_strand(strand s, asio::awaitable<void> operation)
+{
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
+        strand_call<>(std::move(s)), asio::use_awaitable, std::move(operation));
+}
+
+} // namespace acme

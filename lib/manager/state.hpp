@@ -1,0 +1,97 @@
+#pragma once
+
+#include "protocol/limit.hpp"
+#include "store/archive.hpp"
+
+#include <acme/certificate.hpp>
+#include <acme/key.hpp>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace acme {
+
+struct account_record
+{
+    key private_key;
+    /// Empty until the CA has confirmed the account.
+    std::string url;
+};
+
+struct certificate_record
+{
+    certificate_ptr certificate;
+    std::chrono::system_clock::time_point next_refresh{};
+    /// Refreshes that failed in a row.
+    unsigned failures = 0;
+};
+
+/// An order that was, or is about to be, finalized with this key.
+struct order_record
+{
+    std::string url;
+    key certificate_key;
+    /// How often it was taken up again.
+    unsigned attempts = 0;
+};
+
+/// The token buckets' fill.
+struct limit_record
+{
+    token_bucket::saved requests;
+    token_bucket::saved new_hosts;
+};
+
+/// Everything that is saved, as plain values.
+struct state
+{
+    std::optional<account_record> account;
+    std::optional<std::set<std::string>> hosts;
+    std::optional<limit_record> limits;
+    std::map<std::string, certificate_record> certificates;
+    std::map<std::string, order_record> orders;
+};
+
+/// Takes a token from one of the state's buckets: zero when it was taken, else how long it is until there is one.
+std::chrono::system_clock::duration take_token(
+    state& s, token_bucket::saved limit_record::* which, const rate& pace, std::chrono::system_clock::time_point now);
+
+/// The names of a state's objects in a store. All but the hosts belong to one CA, so each carries its directory.
+class state_keys
+{
+public:
+    explicit state_keys(std::string_view directory_url);
+
+    const std::string& prefix() const noexcept { return prefix_; }
+    std::string account() const { return prefix_ + "account"; }
+    std::string limits() const { return prefix_ + "limits"; }
+    std::string certificate(const std::string& host) const { return prefix_ + "certificates/" + host; }
+    std::string order(const std::string& host) const { return prefix_ + "orders/" + host; }
+    static std::string hosts() { return "hosts"; }
+
+private:
+    std::string prefix_;
+};
+
+std::string encode(const account_record& r);
+std::string encode(const certificate_record& r);
+std::string encode(const order_record& r);
+std::string encode(const limit_record& r);
+std::string encode(const std::set<std::string>& hosts);
+
+/// The objects of a whole state, and back. `decode_object` adds one object to `to`; it ignores keys of other
+/// directories and of later versions, and throws `acme::error`
+/// (`errc::damaged_state`) for a value that does not parse, naming `place` and the key.
+objects encode(const state& s, const state_keys& keys);
+void decode_object(
+    state& to, const state_keys& keys, const std::string& key, std::string_view value, std::string_view place);
+state decode(const objects& o, const state_keys& keys, std::string_view place);
+
+/// The value of one object, empty where the state has none of that key.
+std::optional<std::string> encode_object(const state& s, const state_keys& keys, const std::string& key);
+
+} // namespace acme

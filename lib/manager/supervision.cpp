@@ -1,0 +1,104 @@
+#include "manager/core.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <algorithm>
+
+namespace acme {
+namespace {
+
+// No sleep is longer, so that a clock that was set, or a machine that slept, is noticed.
+constexpr std::chrono::system_clock::duration longest_sleep = std::chrono::hours(1);
+
+constexpr auto pause_after_failure = std::chrono::minutes(1);
+
+} // namespace
+
+void manager::core::ensure_supervised()
+{
+    if (supervised_ || stopped_)
+        return;
+    supervised_ = true;
+    spawn(supervise());
+}
+
+void manager::core::wake()
+{
+    wakes_.try_send(boost::system::error_code());
+}
+
+// After the state was replaced or its hosts changed: the schedule anew, and the orders that an earlier process left
+// behind.
+void manager::core::reload()
+{
+    if (stopped_)
+        return;
+    ensure_supervised();
+    std::vector<std::string> unfinished;
+    schedule_.clear();
+    with_state([&](const state& s) {
+        for (auto& [host, record] : s.certificates)
+            if (!issuances_.contains(host))
+                schedule_.set(host, record.next_refresh);
+        for (auto& [host, record] : s.orders)
+            unfinished.push_back(host);
+    });
+    for (auto& host : unfinished)
+        if (!issuances_.contains(host) && allowed(host))
+            start(host, index_->certificates.find(host) != nullptr);
+    wake();
+}
+
+asio::awaitable<void> manager::core::supervise()
+{
+    while (!stopped_) {
+        bool failed = false;
+        try {
+            save_what_changed();
+            start_due_refreshes();
+            co_await wait_for_work();
+        } catch (const std::exception&) {
+            failed = !stopped_;
+        }
+        if (failed)
+            co_await options_.clock->async_wait(pause_after_failure);
+    }
+}
+
+asio::awaitable<void> manager::core::wait_for_work()
+{
+    using namespace asio::experimental::awaitable_operators;
+    auto sleep = longest_sleep;
+    if (auto next = schedule_.next())
+        sleep = std::clamp(*next - now(), sleep.zero(), longest_sleep);
+    co_await (wakes_.async_receive(asio::as_tuple(asio::use_awaitable)) || options_.clock->async_wait(sleep));
+}
+
+void manager::core::start_due_refreshes()
+{
+    for (auto& host : schedule_.take_due(now()))
+        if (allowed(host) && !issuances_.contains(host))
+            start(host, true);
+}
+
+asio::awaitable<void> manager::core::shutdown()
+{
+    if (!stopped_)
+        stop();
+    co_await tasks_.async_wait_empty();
+    std::set<std::string> keys;
+    with_state([&](state&) { keys.swap(changed_); });
+    saving_paused_ = true;
+    for (auto& key : keys)
+        co_await save(key);
+    watchers_.close();
+}
+
+void manager::core::stop()
+{
+    stopped_ = true;
+    tasks_.close();
+}
+
+} // namespace acme
