@@ -25,10 +25,31 @@ asio::awaitable<std::shared_ptr<client>> manager::core::registered_client()
     auto turn = co_await account_turn_.async_acquire();
     co_await load_account();
     auto c = current_client();
-    std::vector<std::string> anonymous;
     if (c->account_url().empty())
-        co_await create_account(c, anonymous);
+        co_await register_anonymously(c);
     co_return c;
+}
+
+// Every host needs the account, so its failure is remembered: a hundred hosts must not ask a hundred times.
+asio::awaitable<void> manager::core::register_anonymously(std::shared_ptr<client> c)
+{
+    if (account_failure_ && now() < account_failure_->until)
+        throw account_failure_->error.with_retry(retry_advice::at(account_failure_->until));
+    std::optional<error> failed;
+    try {
+        std::vector<std::string> no_contact;
+        co_await create_account(c, no_contact);
+    } catch (const error& e) {
+        failed = e;
+    }
+    if (!failed) {
+        account_failure_.reset();
+        co_return;
+    }
+    unsigned count = account_failure_ ? account_failure_->count + 1 : 1;
+    auto advice = disposition(failed->code(), failed->problem(), count, now(), options_.random());
+    account_failure_.emplace(failure{*failed, earliest(advice, now()), count});
+    throw *failed;
 }
 
 asio::awaitable<std::string> manager::core::terms_of_service()
@@ -48,6 +69,7 @@ asio::awaitable<void> manager::core::register_account(std::string email)
     std::vector<std::string> contact;
     if (!email.empty())
         contact.push_back("mailto:" + email);
+    account_failure_.reset();
     bool known = !c->account_url().empty();
     if (!known)
         co_await create_account(c, contact);
@@ -86,6 +108,8 @@ asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, s
     });
     watchers_.notify();
     co_await save(keys_.account());
+    // Hosts that failed for want of an account need not wait any longer.
+    failures_.clear();
     account_registered told{account.url, account.created};
     tell(told);
 }

@@ -136,6 +136,7 @@ private:
     // account.cpp
     std::shared_ptr<client> current_client();
     asio::awaitable<std::shared_ptr<client>> registered_client();
+    asio::awaitable<void> register_anonymously(std::shared_ptr<client> c);
     asio::awaitable<void> create_account(std::shared_ptr<client> c, std::vector<std::string> contact);
     asio::awaitable<void> load_account();
     void forget_account_url();
@@ -170,6 +171,7 @@ private:
     std::map<std::string, std::shared_ptr<issuance>> issuances_;
     std::size_t waiters_ = 0;
     failure_memory failures_;
+    std::optional<failure> account_failure_;
     schedule schedule_;
     std::shared_ptr<store> store_;
     bool opening_store_ = false;

@@ -2,6 +2,17 @@
 
 namespace acme {
 
+std::chrono::system_clock::time_point earliest(
+    const retry_advice& advice, std::chrono::system_clock::time_point now) noexcept
+{
+    switch (advice.when) {
+    case retry_advice::kind::never: return now + std::chrono::hours(24);
+    case retry_advice::kind::at: return advice.not_before;
+    case retry_advice::kind::now: break;
+    }
+    return now + std::chrono::seconds(10);
+}
+
 const failure* failure_memory::find(const std::string& host) const
 {
     auto it = by_host_.find(host);

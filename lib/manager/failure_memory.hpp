@@ -22,6 +22,10 @@ struct failure
     unsigned count = 0;
 };
 
+/// When the next attempt may be made. "Never" means a day here, since what was wrong lies outside and may be mended.
+std::chrono::system_clock::time_point earliest(
+    const retry_advice& advice, std::chrono::system_clock::time_point now) noexcept;
+
 /// The negative cache of hosts without a certificate, bounded: the oldest failure is forgotten first.
 class failure_memory
 {

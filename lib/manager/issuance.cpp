@@ -19,17 +19,6 @@ std::chrono::milliseconds since(std::chrono::system_clock::time_point start, std
     return std::chrono::duration_cast<std::chrono::milliseconds>(end - start);
 }
 
-// When an attempt may follow a failure; "never" is reconsidered after a day, since what was wrong is outside.
-std::chrono::system_clock::time_point until(const retry_advice& advice, std::chrono::system_clock::time_point now)
-{
-    switch (advice.when) {
-    case retry_advice::kind::never: return now + std::chrono::hours(24);
-    case retry_advice::kind::at: return advice.not_before;
-    case retry_advice::kind::now: break;
-    }
-    return now + std::chrono::seconds(10);
-}
-
 // Whether the CA has said that nothing will come of the order; other failures leave it to be taken up again.
 bool order_is_dead(const boost::system::error_code& ec)
 {
@@ -275,7 +264,7 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
     auto* last = failures_.find(host);
     unsigned count = last ? last->count + 1 : 1;
     auto advice = disposition(e.code(), e.problem(), count, now(), options_.random());
-    failure f{e, until(advice, now()), count};
+    failure f{e, earliest(advice, now()), count};
     failures_.remember(host, std::move(f));
     return advice;
 }
@@ -288,8 +277,8 @@ retry_advice manager::core::postpone_refresh(const std::string& host, const erro
         if (auto it = s.certificates.find(host); it != s.certificates.end())
             count = ++it->second.failures;
     });
-    auto advice = disposition(e.code(), e.problem(), std::max(count, 1u), now(), options_.random());
-    auto due = until(advice, now());
+    auto advice = disposition(e.code(), e.problem(), std::max(count, 1U), now(), options_.random());
+    auto due = earliest(advice, now());
     with_state([&](state& s) {
         if (auto it = s.certificates.find(host); it != s.certificates.end())
             it->second.next_refresh = due;
