@@ -3,6 +3,8 @@
 #   installed.sh SOURCE_DIR BUILD_DIR PREFIX LIBDIR COMPILER...
 set -euo pipefail
 source_dir=$1 build_dir=$2 prefix=$3 libdir=$4
+# The installed library is to be found by its own word, not by that of the test runner.
+unset LD_LIBRARY_PATH
 shift 4
 compiler=("$@")
 
