@@ -1,5 +1,5 @@
 #include "client/deadline.hpp"
-#include "client/issuance.hpp"
+#include "client/order_loop.hpp"
 #include "client/session.hpp"
 
 #include <utility>
@@ -10,32 +10,32 @@ namespace {
 
 namespace asio = boost::asio;
 
-asio::awaitable<certificate_ptr> async_take_up(issuance& i)
+asio::awaitable<certificate_ptr> async_take_up(order_loop& l)
 {
     // Null where a new order is needed.
-    if (!co_await i.async_resume())
+    if (!co_await l.async_resume())
         co_return nullptr;
-    co_return co_await i.async_finish();
+    co_return co_await l.async_finish();
 }
 
-asio::awaitable<certificate_ptr> async_order_anew(issuance& i)
+asio::awaitable<certificate_ptr> async_order_anew(order_loop& l)
 {
-    co_await i.async_place();
-    co_return co_await i.async_finish();
+    co_await l.async_place();
+    co_return co_await l.async_finish();
 }
 
-asio::awaitable<certificate_ptr> async_obtain(issuance& i, clock& time, obtain_request& request)
+asio::awaitable<certificate_ptr> async_obtain(order_loop& l, clock& time, obtain_request& request)
 {
     std::optional<certificate_ptr> done;
     if (!request.order_url.empty()) {
-        done = co_await async_within(time, request.timeout, async_take_up(i));
+        done = co_await async_within(time, request.timeout, async_take_up(l));
         if (done && *done)
             co_return std::move(*done);
     }
     if (request.order_url.empty() || done) {
         if (request.before_new_order)
             co_await request.before_new_order();
-        done = co_await async_within(time, request.timeout, async_order_anew(i));
+        done = co_await async_within(time, request.timeout, async_order_anew(l));
     }
     if (!done)
         throw error(
@@ -47,9 +47,9 @@ asio::awaitable<certificate_ptr> async_obtain(issuance& i, clock& time, obtain_r
 
 asio::awaitable<certificate_ptr> client::async_obtain(obtain_request request, responder& r)
 {
-    issuance i(*this, *session_->options.clock, request, r);
+    order_loop l(*this, *session_->options.clock, request, r);
     try {
-        co_return co_await acme::async_obtain(i, *session_->options.clock, request);
+        co_return co_await acme::async_obtain(l, *session_->options.clock, request);
     } catch (const error&) {
         throw;
     } catch (const boost::system::system_error& e) {

@@ -151,13 +151,19 @@ std::string pem_of(const std::string& der)
 std::string make_certificate(
     const certificate_options& options, const key& subject_key, const std::string& issuer, const key& issuer_key)
 {
+    return make_certificate(options, *subject_key.native_handle(), issuer, issuer_key);
+}
+
+std::string make_certificate(
+    const certificate_options& options, evp_pkey_st& subject_key, const std::string& issuer, const key& issuer_key)
+{
     bssl::UniquePtr<X509> x509(X509_new());
     check(X509_set_version(x509.get(), options.extensions ? X509_VERSION_3 : X509_VERSION_1) == 1);
     check(ASN1_INTEGER_set_uint64(X509_get_serialNumber(x509.get()), options.serial) == 1);
     check(X509_set_issuer_name(x509.get(), make_name(issuer).get()) == 1);
     check(X509_set_subject_name(x509.get(), make_name(options.subject).get()) == 1);
     set_dates(*x509, options);
-    check(X509_set_pubkey(x509.get(), subject_key.native_handle()) == 1);
+    check(X509_set_pubkey(x509.get(), &subject_key) == 1);
     if (options.extensions)
         add_extensions(*x509, options);
     check(X509_sign(x509.get(), issuer_key.native_handle(), options.sha1 ? EVP_sha1() : EVP_sha256()) > 0);

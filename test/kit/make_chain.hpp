@@ -49,6 +49,9 @@ struct certificate_options
 /// A certificate as PEM.
 std::string make_certificate(
     const certificate_options& options, const key& subject_key, const std::string& issuer, const key& issuer_key);
+/// The same for a public key.
+std::string make_certificate(
+    const certificate_options& options, evp_pkey_st& subject_key, const std::string& issuer, const key& issuer_key);
 
 struct chain_options
 {

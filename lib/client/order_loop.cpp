@@ -1,4 +1,4 @@
-#include "client/issuance.hpp"
+#include "client/order_loop.hpp"
 
 #include "client/patience.hpp"
 #include "client/provisions.hpp"
@@ -31,7 +31,7 @@ bool unknown_order(const error& e)
 
 } // namespace
 
-issuance::issuance(client& c, clock& time, obtain_request& request, responder& r)
+order_loop::order_loop(client& c, clock& time, obtain_request& request, responder& r)
     : client_(c)
     , clock_(time)
     , request_(request)
@@ -39,19 +39,19 @@ issuance::issuance(client& c, clock& time, obtain_request& request, responder& r
     , types_(r.challenge_types())
 {}
 
-asio::awaitable<order> issuance::async_order(std::string url)
+asio::awaitable<order> order_loop::async_order(std::string url)
 {
     const auto ask = [&] { return client_.async_order(url); };
     co_return co_await async_patiently(clock_, ask);
 }
 
-asio::awaitable<authorization> issuance::async_authorization(std::string url)
+asio::awaitable<authorization> order_loop::async_authorization(std::string url)
 {
     const auto ask = [&] { return client_.async_authorization(url); };
     co_return co_await async_patiently(clock_, ask);
 }
 
-asio::awaitable<bool> issuance::async_resume()
+asio::awaitable<bool> order_loop::async_resume()
 {
     try {
         order_ = co_await async_order(request_.order_url);
@@ -66,7 +66,7 @@ asio::awaitable<bool> issuance::async_resume()
         same_identifiers(order_.identifiers, request_.order.identifiers);
 }
 
-asio::awaitable<void> issuance::async_place()
+asio::awaitable<void> order_loop::async_place()
 {
     order_request wanted = request_.order;
     bool again = false;
@@ -87,7 +87,7 @@ asio::awaitable<void> issuance::async_place()
         throw error(errc::unexpected_answer, "newOrder", "the order is for other names than were asked for");
 }
 
-asio::awaitable<certificate_ptr> issuance::async_finish()
+asio::awaitable<certificate_ptr> order_loop::async_finish()
 {
     if (order_.status == order_status::pending)
         co_await async_fetch_authorizations();
@@ -106,14 +106,14 @@ asio::awaitable<certificate_ptr> issuance::async_finish()
     }
 }
 
-asio::awaitable<void> issuance::async_fetch_authorizations()
+asio::awaitable<void> order_loop::async_fetch_authorizations()
 {
     authorizations_.clear();
     for (const std::string& url : order_.authorizations)
         authorizations_.push_back(co_await async_authorization(url));
 }
 
-challenge issuance::choose(const authorization& a) const
+challenge order_loop::choose(const authorization& a) const
 {
     const std::vector<std::string_view> types(types_.begin(), types_.end());
     if (const challenge* c = choose_challenge(a, types))
@@ -126,7 +126,7 @@ challenge issuance::choose(const authorization& a) const
 }
 
 // Everything is provisioned before the first response: a CA may validate the names of an order together.
-asio::awaitable<void> issuance::async_authorize(std::vector<std::size_t> pending)
+asio::awaitable<void> order_loop::async_authorize(std::vector<std::size_t> pending)
 {
     std::vector<challenge> chosen;
     for (const std::size_t i : pending)
@@ -147,7 +147,7 @@ asio::awaitable<void> issuance::async_authorize(std::vector<std::size_t> pending
     }
 }
 
-asio::awaitable<void> issuance::async_respond(authorization& a, challenge c)
+asio::awaitable<void> order_loop::async_respond(authorization& a, challenge c)
 {
     for (unsigned failures = 1; c.status == challenge_status::pending; ++failures) {
         std::exception_ptr failure;
@@ -177,7 +177,7 @@ asio::awaitable<void> issuance::async_respond(authorization& a, challenge c)
     }
 }
 
-asio::awaitable<void> issuance::async_await_final(authorization& a)
+asio::awaitable<void> order_loop::async_await_final(authorization& a)
 {
     for (unsigned polls = 0; a.status == authorization_status::pending; ++polls) {
         co_await clock_.async_wait(poll_delay(polls, a.retry_after));
@@ -185,7 +185,7 @@ asio::awaitable<void> issuance::async_await_final(authorization& a)
     }
 }
 
-asio::awaitable<void> issuance::async_finalize()
+asio::awaitable<void> order_loop::async_finalize()
 {
     if (!announced_ && request_.before_finalize)
         co_await request_.before_finalize(order_);
@@ -205,13 +205,13 @@ asio::awaitable<void> issuance::async_finalize()
     co_await async_poll();
 }
 
-asio::awaitable<void> issuance::async_poll()
+asio::awaitable<void> order_loop::async_poll()
 {
     co_await clock_.async_wait(poll_delay(polls_++, order_.retry_after));
     order_ = co_await async_order(order_.url);
 }
 
-asio::awaitable<certificate_ptr> issuance::async_download()
+asio::awaitable<certificate_ptr> order_loop::async_download()
 {
     const auto ask = [&] { return client_.async_certificate(order_.certificate); };
     const certificate_chain chain = co_await async_patiently(clock_, ask);

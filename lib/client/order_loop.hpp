@@ -13,10 +13,10 @@
 namespace acme {
 
 /// One order on its way to its certificate: applies `next` (protocol/order.hpp) until there is nothing left to do.
-class issuance
+class order_loop
 {
 public:
-    issuance(client& c, clock& time, obtain_request& request, responder& r);
+    order_loop(client& c, clock& time, obtain_request& request, responder& r);
 
     /// Takes up the order of `obtain_request::order_url`. False where it leads nowhere and a new one is needed.
     boost::asio::awaitable<bool> async_resume();
