@@ -76,11 +76,13 @@ worker::~worker()
 
 void worker::post(std::function<void()> job)
 {
+    // The job may destroy this worker before this call returns.
+    const auto q = queue_;
     {
-        const std::lock_guard guard(queue_->mutex);
-        queue_->jobs.push_back(std::move(job));
+        const std::lock_guard guard(q->mutex);
+        q->jobs.push_back(std::move(job));
     }
-    queue_->changed.notify_one();
+    q->changed.notify_one();
 }
 
 } // namespace acme
