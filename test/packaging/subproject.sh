@@ -20,7 +20,7 @@ cmp -s "$work_dir/meson.build.new" "$work_dir/meson.build" || cp "$work_dir/meso
 
 cd "$work_dir"
 [[ -e build/build.ninja ]] || meson setup build -Dbuildtype=plain "$@"
-ninja -C build program
+ninja -C build -j "$(nproc)" program
 
 test "$(build/program)" = works
 
