@@ -27,6 +27,30 @@ struct manual_clock::waiter
     bool due = false;
 };
 
+// Strikes the waiter off also where its coroutine is destroyed.
+struct manual_clock::registration
+{
+    registration(manual_clock& c, std::shared_ptr<waiter> w_)
+        : clock(c)
+        , w(std::move(w_))
+    {
+        const std::lock_guard lock(clock.mutex_);
+        w->end += clock.steady_;
+        clock.waiters_.push_back(w);
+        clock.wake_due();
+    }
+    ~registration()
+    {
+        const std::lock_guard lock(clock.mutex_);
+        std::erase(clock.waiters_, w);
+    }
+    registration(const registration&) = delete;
+    registration& operator=(const registration&) = delete;
+
+    manual_clock& clock;
+    std::shared_ptr<waiter> w;
+};
+
 manual_clock::manual_clock(time_point start)
     : wall_(start)
 {}
@@ -59,23 +83,12 @@ void manual_clock::set(time_point t)
 
 asio::awaitable<void> manual_clock::async_wait(duration d)
 {
-    std::shared_ptr<waiter> self;
-    const auto executor = co_await asio::this_coro::executor;
-    {
-        const std::lock_guard lock(mutex_);
-        self = std::make_shared<waiter>(executor, steady_ + d);
-        waiters_.push_back(self);
-        wake_due();
-    }
+    const auto self = std::make_shared<waiter>(co_await asio::this_coro::executor, d);
+    const registration guard(*this, self);
     boost::system::error_code ec;
     co_await self->event.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-    if (self->due)
-        co_return;
-    {
-        const std::lock_guard lock(mutex_);
-        std::erase(waiters_, self);
-    }
-    throw boost::system::system_error(ec);
+    if (!self->due)
+        throw boost::system::system_error(ec);
 }
 
 // The waiter's own executor ends its wait, after the coroutine has begun it.

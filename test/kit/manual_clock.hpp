@@ -46,6 +46,7 @@ public:
 
 private:
     struct waiter;
+    struct registration;
 
     void wake_due();
 

@@ -1,0 +1,507 @@
+#include "client/bench.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace acme;
+using namespace acme::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Everything a failed or finished order must have left behind: nothing.
+void check_clean(const bench& b)
+{
+    BOOST_TEST(b.responder.begun == b.responder.withdrawn);
+    BOOST_TEST(b.responder.answers.empty());
+    BOOST_TEST(b.net->in_flight == 0u);
+    BOOST_TEST(b.clock->waiting() == 0u);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(client_obtain)
+
+BOOST_AUTO_TEST_CASE(a_warm_account_obtains_with_no_request_too_many)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    const certificate_ptr cert = b.run(c.async_obtain(request_for({"a.example.com", "b.example.com"}), b.responder));
+    BOOST_TEST(cert->names().size() == 2u);
+    BOOST_TEST(cert->covers("a.example.com"));
+    BOOST_TEST(cert->covers("b.example.com"));
+    BOOST_TEST(b.net->count("HEAD") == 0u);
+    BOOST_TEST(b.net->count("GET") == 0u);
+    BOOST_TEST(b.net->count("POST", "/new-order") == 1u);
+    BOOST_TEST(b.net->count("POST", "/tls-alpn-01") == 2u);
+    BOOST_TEST(b.net->count("POST", "/finalize") == 1u);
+    BOOST_TEST(b.net->count("POST", "/cert/") == 1u);
+    // One fetch of each authorization to begin with, and the polls: one that finds it pending, one that finds it valid.
+    BOOST_TEST(b.net->count("POST", "/authz/") == 2u + 2u * 2u + 2u);
+    // The order is never fetched but to wait for its certificate.
+    BOOST_TEST(b.net->count("POST", "/order/") == 1u + 1u);
+    BOOST_TEST(b.clock->elapsed() < 200ms);
+    BOOST_TEST(b.responder.most == 2u);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_CASE(the_fastest_ca_needs_seven_requests)
+{
+    bench b;
+    b.ca.options.validation_polls = 0;
+    b.ca.options.issuance_polls = 0;
+    client c(b.options());
+    b.warm_up(c);
+    b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+    BOOST_TEST(b.net->requests.size() == 6u);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_CASE(valid_authorizations_are_not_validated_again)
+{
+    bench b;
+    b.ca.options.reuse_authorizations = true;
+    client c(b.options());
+    b.warm_up(c);
+    b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+    b.net->requests.clear();
+    b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+    BOOST_TEST(b.responder.begun == 1u);
+    BOOST_TEST(b.net->count("POST", "/authz/") == 0u);
+    BOOST_TEST(b.net->requests.size() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(the_preferred_challenge_type_that_is_offered_is_answered)
+{
+    for (const std::vector<std::string>& types :
+        {std::vector<std::string>{"tls-alpn-01", "http-01"}, {"http-01", "tls-alpn-01"}, {"unknown-01", "dns-01"}}) {
+        bench b;
+        b.responder.types = types;
+        client c(b.options());
+        b.warm_up(c);
+        b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+        const std::string expected = types[0] == "unknown-01" ? "dns-01" : types[0];
+        BOOST_TEST(b.net->count("POST", "/" + expected) == 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_no_challenge_fits_is_refused_before_anything_is_provisioned)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    const auto e = b.failure_of(c.async_obtain(request_for({"example.com", "*.example.com"}), b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == errc::no_usable_challenge);
+    BOOST_TEST(e->explanation().find("dns-01") != std::string::npos);
+    BOOST_TEST(b.responder.begun == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_wildcard_and_its_apex_are_two_authorizations)
+{
+    bench b;
+    b.responder.types = {"dns-01"};
+    client c(b.options());
+    b.warm_up(c);
+    const auto cert = b.run(c.async_obtain(request_for({"example.com", "*.example.com"}), b.responder));
+    BOOST_TEST(cert->covers("example.com"));
+    BOOST_TEST(cert->covers("www.example.com"));
+    BOOST_TEST(b.responder.begun == 2u);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_validation_is_reported_with_the_cas_words)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    b.ca.validate = [](const validation&) { return "Timeout during connect (likely firewall problem)"; };
+    const auto e = b.failure_of(c.async_obtain(request_for({"a.example.com", "b.example.com"}), b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == errc::authorization_invalid);
+    BOOST_REQUIRE(e->problem());
+    BOOST_TEST(e->problem()->detail == "Timeout during connect (likely firewall problem)");
+    BOOST_TEST(b.net->count("POST", "/finalize") == 0u);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_CASE(a_provision_that_fails_is_withdrawn_and_nothing_is_responded_to)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    b.responder.fail_at = 2;
+    const auto e = b.failure_of(c.async_obtain(request_for({"a.example.com", "b.example.com"}), b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == errc::dns);
+    BOOST_TEST(b.responder.withdrawn == 2u);
+    BOOST_TEST(b.net->count("POST", "/tls-alpn-01") == 0u);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_CASE(a_retry_after_is_obeyed_up_to_a_minute)
+{
+    struct
+    {
+        const char* retry_after;
+        std::chrono::seconds each;
+    } const cases[] = {{"5", 5s}, {"60", 60s}, {"3600", 60s}, {"1000000000000", 60s}};
+    for (const auto& row : cases) {
+        bench b;
+        b.ca.options.validation_polls = 2;
+        b.ca.options.retry_after = row.retry_after;
+        client c(b.options());
+        b.warm_up(c);
+        b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+        // Before the first response there is nothing to wait for; then three polls of the authorization and one of the
+        // order.
+        BOOST_TEST(b.clock->elapsed() == row.each * 4);
+    }
+    for (const char* garbage : {"soon", "-1", "0", ""}) {
+        bench b;
+        b.ca.options.retry_after = garbage;
+        client c(b.options());
+        b.warm_up(c);
+        b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+        BOOST_TEST(b.clock->elapsed() < 200ms);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_retry_after_may_be_a_date)
+{
+    bench b;
+    b.ca.options.retry_after = "Mon, 01 Jun 2026 00:00:30 GMT";
+    client c(b.options());
+    b.warm_up(c);
+    b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+    BOOST_TEST((b.clock->now() >= chain_time + 30s));
+    BOOST_TEST(b.clock->elapsed() < 31s);
+}
+
+BOOST_AUTO_TEST_CASE(polling_backs_off_and_ends_with_the_time_limit)
+{
+    bench b;
+    b.ca.options.validation_polls = 1'000'000;
+    client c(b.options());
+    b.warm_up(c);
+    obtain_request r = request_for({"example.com"});
+    r.timeout = 300s;
+    const auto e = b.failure_of(c.async_obtain(r, b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == errc::timed_out);
+    BOOST_TEST(b.clock->elapsed() == 300s);
+    BOOST_TEST(b.net->requests.size() < 60u);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_CASE(a_ca_that_never_answers_ends_with_the_time_limit)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    b.net->decide = [](std::size_t, const https_request&) { return scripted_transport::fate::hang; };
+    obtain_request r = request_for({"example.com"});
+    r.timeout = 60s;
+    const auto e = b.failure_of(c.async_obtain(r, b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == errc::timed_out);
+    BOOST_TEST(b.clock->elapsed() == 60s);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_CASE(the_hooks_are_called_once_each_and_in_time)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    obtain_request r = request_for({"example.com"});
+    std::string seen;
+    std::string saved;
+    r.before_new_order = [&]() -> asio::awaitable<void> {
+        BOOST_TEST(b.net->count("POST", "/new-order") == 0u);
+        seen += "order ";
+        co_await b.clock->async_wait(std::chrono::hours(1));
+    };
+    r.before_finalize = [&](const order& o) -> asio::awaitable<void> {
+        BOOST_TEST(b.net->count("POST", "/finalize") == 0u);
+        seen += "finalize";
+        saved = o.url;
+        co_return;
+    };
+    b.run(c.async_obtain(r, b.responder));
+    // The hour that a rate limit took is not the CA's: the time limit is ten minutes.
+    BOOST_TEST(seen == "order finalize");
+    BOOST_TEST(b.ca.orders.contains(saved));
+}
+
+BOOST_AUTO_TEST_CASE(a_hook_that_fails_ends_the_order)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    obtain_request r = request_for({"example.com"});
+    r.before_finalize = [&](const order&) -> asio::awaitable<void> {
+        throw error(errc::damaged_state, "saving");
+        co_return;
+    };
+    const auto e = b.failure_of(c.async_obtain(r, b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == errc::damaged_state);
+    BOOST_TEST(b.net->count("POST", "/finalize") == 0u);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_CASE(an_order_is_replaced_only_once)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    obtain_request r = request_for({"example.com"});
+    r.order.replaces = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
+    b.run(c.async_obtain(r, b.responder));
+    BOOST_TEST(b.net->count("POST", "/new-order") == 1u);
+    r.certificate_key = key::generate();
+    b.run(c.async_obtain(r, b.responder));
+    BOOST_TEST(b.net->count("POST", "/new-order") == 3u);
+    BOOST_TEST(b.ca.orders.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(order_not_ready_leads_to_the_order_itself)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    unsigned refusals = 2;
+    b.net->rewrite = [&](std::size_t, const https_request& r, https_response& a) {
+        if (r.url.ends_with("/finalize") && refusals > 0) {
+            --refusals;
+            a = problem_answer(403, "orderNotReady", "not yet");
+            for (auto& [url, o] : b.ca.orders)
+                o.status = "ready";
+        }
+    };
+    b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+    BOOST_TEST(b.net->count("POST", "/finalize") == 3u);
+    BOOST_TEST(b.net->count("POST", "/new-order") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_finalize_whose_answer_is_lost_is_looked_up_never_ordered_again)
+{
+    for (const bool arrived : {false, true}) {
+        bench b;
+        client c(b.options());
+        b.warm_up(c);
+        bool once = true;
+        b.net->decide = [&](std::size_t, const https_request& r) {
+            if (!r.url.ends_with("/finalize") || !once)
+                return scripted_transport::fate::deliver;
+            once = false;
+            return arrived ? scripted_transport::fate::lose_answer : scripted_transport::fate::lose_request;
+        };
+        b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+        BOOST_TEST(b.net->count("POST", "/finalize") == (arrived ? 1u : 2u));
+        BOOST_TEST(b.ca.orders.size() == 1u);
+        BOOST_TEST(b.ca.certificates.size() == 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_response_whose_answer_is_lost_is_looked_up_first)
+{
+    for (const bool arrived : {false, true}) {
+        bench b;
+        client c(b.options());
+        b.warm_up(c);
+        bool once = true;
+        b.net->decide = [&](std::size_t, const https_request& r) {
+            if (!r.url.ends_with("/tls-alpn-01") || !once)
+                return scripted_transport::fate::deliver;
+            once = false;
+            return arrived ? scripted_transport::fate::lose_answer : scripted_transport::fate::lose_request;
+        };
+        b.run(c.async_obtain(request_for({"example.com"}), b.responder));
+        BOOST_TEST(b.net->count("POST", "/tls-alpn-01") == (arrived ? 1u : 2u));
+        check_clean(b);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_new_order_whose_answer_is_lost_is_not_repeated)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    b.net->decide = [](std::size_t, const https_request&) { return scripted_transport::fate::lose_answer; };
+    const auto e = b.failure_of(c.async_obtain(request_for({"example.com"}), b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == asio::error::connection_reset);
+    BOOST_TEST(e->step() == "newOrder");
+    BOOST_TEST(b.net->requests.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_interrupted_order_is_taken_up_where_it_was)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    obtain_request r = request_for({"example.com"});
+    r.before_finalize = [&](const order& o) -> asio::awaitable<void> {
+        r.order_url = o.url;
+        throw error(errc::shut_down, "test");
+        co_return;
+    };
+    BOOST_REQUIRE(b.failure_of(c.async_obtain(r, b.responder)));
+    b.net->requests.clear();
+    r.before_finalize = nullptr;
+    r.before_new_order = []() -> asio::awaitable<void> {
+        BOOST_ERROR("no new order is needed");
+        co_return;
+    };
+    const auto cert = b.run(c.async_obtain(r, b.responder));
+    BOOST_TEST(cert->covers("example.com"));
+    BOOST_TEST(b.net->count("POST", "/new-order") == 0u);
+    BOOST_TEST(b.responder.begun == 1u);
+
+    // And once more, when it is valid already: the same certificate again.
+    b.net->requests.clear();
+    const auto again = b.run(c.async_obtain(r, b.responder));
+    BOOST_TEST(again->serial() == cert->serial());
+    BOOST_TEST(b.net->requests.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(an_order_that_leads_nowhere_is_replaced_by_a_new_one)
+{
+    enum class what
+    {
+        unknown,
+        invalid,
+        other_names,
+        expired
+    };
+    for (const what w : {what::unknown, what::invalid, what::other_names, what::expired}) {
+        bench b;
+        client c(b.options());
+        b.warm_up(c);
+        order_request old;
+        old.identifiers.emplace_back("dns", w == what::other_names ? "other.example.com" : "example.com");
+        const order o = b.run(c.async_new_order(old));
+        if (w == what::unknown)
+            b.ca.orders.clear();
+        if (w == what::invalid)
+            b.ca.orders.at(o.url).status = "invalid";
+        if (w == what::expired)
+            b.net->rewrite = [&](std::size_t, const https_request& q, https_response& a) {
+                if (q.url == o.url)
+                    a.body.insert(1, R"("expires":"2026-05-31T23:59:59Z",)");
+            };
+        obtain_request r = request_for({"example.com"});
+        r.order_url = o.url;
+        bool asked = false;
+        r.before_new_order = [&]() -> asio::awaitable<void> {
+            asked = true;
+            co_return;
+        };
+        const auto cert = b.run(c.async_obtain(r, b.responder));
+        BOOST_TEST(asked);
+        BOOST_TEST(cert->covers("example.com"));
+        BOOST_TEST(!cert->covers("other.example.com"));
+        BOOST_TEST(b.net->count("POST", "/new-order") == 2u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(taking_up_an_order_without_an_account_at_the_ca_is_reported)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    obtain_request r = request_for({"example.com"});
+    r.order_url = "https://ca.test/order/77";
+    b.ca.accounts.clear();
+    const auto e = b.failure_of(c.async_obtain(r, b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == errc::account_does_not_exist);
+    BOOST_TEST(b.net->count("POST", "/new-order") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_certificate_that_does_not_fit_its_order_is_rejected)
+{
+    using change = std::function<void(certificate_options&)>;
+    const change changes[] = {
+        [](certificate_options& o) { o.names.push_back("extra.example.com"); },
+        [](certificate_options& o) { o.names = {"other.example.com"}; },
+        [](certificate_options& o) { o.not_after = chain_time - 1h; },
+        [](certificate_options& o) { o.not_before = chain_time + 24h; },
+        [](certificate_options& o) { o.ca = true; },
+        [](certificate_options& o) { o.purpose = 2; },
+    };
+    for (const auto& apply : changes) {
+        bench b;
+        b.ca.on_issue = apply;
+        client c(b.options());
+        b.warm_up(c);
+        const auto e = b.failure_of(c.async_obtain(request_for({"example.com"}), b.responder));
+        BOOST_REQUIRE(e);
+        BOOST_TEST(e->code() == errc::certificate_rejected);
+        BOOST_TEST(!e->explanation().empty());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(somebody_elses_certificate_is_rejected)
+{
+    const made_chain other = make_chain(chain_options({"example.com"}));
+    for (const std::string& pem : {other.pem, other.leaf_pem, std::string(), other.pem + other.leaf_key.to_pem()}) {
+        bench b;
+        client c(b.options());
+        b.warm_up(c);
+        b.net->rewrite = [&](std::size_t, const https_request& r, https_response& a) {
+            if (r.url.find("/cert/") != std::string::npos)
+                a.body = pem;
+        };
+        const auto e = b.failure_of(c.async_obtain(request_for({"example.com"}), b.responder));
+        BOOST_REQUIRE(e);
+        BOOST_TEST(e->code() == errc::certificate_rejected);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_ca_cannot_make_us_prove_other_names)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    b.net->rewrite = [](std::size_t, const https_request& r, https_response& a) {
+        const auto at = r.url.find("/authz/") != std::string::npos ? a.body.find("\"example.com\"") : std::string::npos;
+        if (at != std::string::npos)
+            a.body.replace(at, 13, "\"victim.test\"");
+    };
+    const auto e = b.failure_of(c.async_obtain(request_for({"example.com"}), b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(b.responder.begun == 0u);
+    BOOST_TEST(b.net->count("POST", "/tls-alpn-01") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(the_account_key_is_no_certificate_key)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    obtain_request r = request_for({"example.com"});
+    r.certificate_key = c.account_key();
+    const auto e = b.failure_of(c.async_obtain(r, b.responder));
+    BOOST_REQUIRE(e);
+    BOOST_TEST(e->code() == errc::bad_csr);
+}
+
+BOOST_AUTO_TEST_CASE(many_orders_at_once_go_through)
+{
+    bench b;
+    client c(b.options());
+    b.warm_up(c);
+    std::size_t good = 0;
+    for (int i = 0; i < 100; ++i)
+        asio::co_spawn(b.io, c.async_obtain(request_for({"h" + std::to_string(i) + ".example.com"}), b.responder),
+            [&](std::exception_ptr e, certificate_ptr cert) { good += !e && cert ? 1 : 0; });
+    b.clock->run(b.io);
+    BOOST_TEST(good == 100u);
+    BOOST_TEST(b.net->count("HEAD") <= 4u);
+    check_clean(b);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
