@@ -87,7 +87,8 @@ bool is_punycode(std::string_view encoded) noexcept
         bias = adapt(*delta, points, first);
         n += i / points;
         i = i % points + 1;
-        if (n > last_code_point || (n >= 0xD800 && n <= 0xDFFF))
+        // Below U+00A0 are ASCII, which is not encoded, and control characters.
+        if (n < 0xA0 || n > last_code_point || (n >= 0xD800 && n <= 0xDFFF))
             return false;
     }
     return true;

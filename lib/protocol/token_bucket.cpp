@@ -15,7 +15,10 @@ token_bucket::token_bucket(rate r, const saved& s) noexcept
     : rate_(r)
     , state_(s)
 {
-    state_.tokens = s.tokens > 0 ? std::min(s.tokens, double(rate_.burst)) : 0;
+    if (s == saved())
+        state_.tokens = rate_.burst;
+    else
+        state_.tokens = s.tokens > 0 ? std::min(s.tokens, double(rate_.burst)) : 0;
 }
 
 void token_bucket::refill(time_point now) noexcept
