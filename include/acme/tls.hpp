@@ -1,0 +1,100 @@
+#pragma once
+
+#include <acme/manager.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream_base.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <chrono>
+#include <memory>
+
+struct ssl_st;
+
+/// Certificates from a manager in the TLS handshakes of an Asio server of one's own:
+///
+///     boost::asio::ssl::context tls(boost::asio::ssl::context::tls_server);
+///     acme::install(tls, manager);                   // once
+///     co_await acme::async_handshake(stream, manager); // in place of stream.async_handshake(...)
+namespace acme {
+
+/// Lets the handshakes of `tls` take their certificates from a manager, and answer the CA's tls-alpn-01 validations
+/// (RFC 8737):
+///
+/// - A ClientHello whose ALPN list is "acme-tls/1" alone is a validation. It is answered where a challenge is pending
+///   for its server name, without any of the application's settings (ALPN, client authentication, sessions), and
+///   refused with the alert no_application_protocol elsewhere; it never gets an ordinary certificate.
+/// - Every other ClientHello gets the certificate for its server name. Where there is none, `async_handshake` waits for
+///   one; a plain `stream.async_handshake` fails, with the alert unrecognized_name.
+///
+/// Uses the context's select-certificate and servername callbacks, which the application then must not set. A
+/// certificate of the context's own is not used. The manager may be destroyed before the context: certificates at hand
+/// are served on.
+///
+/// Thread safety: call it before the first handshake of `tls`; the handshakes may then run in any threads. A second
+/// call replaces the first one's manager. Throws `std::bad_alloc` only.
+void install(boost::asio::ssl::context& tls, const manager& certificates);
+
+/// The same with certificates of any origin.
+void install(boost::asio::ssl::context& tls, std::shared_ptr<const credentials> certificates);
+
+/// What `async_serve` uses: a server's context with TLS 1.2 (forward-secret AEAD cipher suites only) and TLS 1.3, no
+/// client authentication, sessions resumed by tickets only, ALPN "http/1.1", and `certificates` installed.
+boost::asio::ssl::context make_server_context(const manager& certificates);
+boost::asio::ssl::context make_server_context(std::shared_ptr<const credentials> certificates);
+
+struct handshake_options
+{
+    /// For the handshake's messages, all together; the wait for a certificate is not counted, it has a limit of its own
+    /// (`config::handshake_wait`).
+    std::chrono::steady_clock::duration timeout = std::chrono::seconds(10);
+
+    handshake_options() = default;
+};
+
+namespace detail {
+
+using handshake_step = boost::asio::awaitable<boost::system::error_code> (*)(void* stream);
+
+template <class Stream>
+boost::asio::awaitable<boost::system::error_code> step_handshake(void* stream)
+{
+    boost::system::error_code ec;
+    auto token = boost::asio::redirect_error(boost::asio::use_awaitable, ec);
+    co_await static_cast<Stream*>(stream)->async_handshake(boost::asio::ssl::stream_base::server, token);
+    co_return ec;
+}
+
+boost::asio::awaitable<void> run_handshake(
+    ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options);
+
+} // namespace detail
+
+/// A server's TLS handshake that waits, without blocking a thread, until `certificates` has a certificate for the
+/// client's server name. `stream` is a `boost::asio::ssl::stream` or `boost::beast::ssl_stream` over any next layer,
+/// whose context had `install` with the same manager; both must outlive the call.
+///
+/// Thread safety: await it where the stream may be used: on its strand, or on its only thread.
+/// Errors: throws
+/// - `acme::error` with what `manager::async_get_certificate` threw, and the host: there is no certificate. The client
+///   was sent the alert unrecognized_name (a name that is invalid, absent, not allowed or refused by the CA) or
+///   internal_error (anything else).
+/// - `acme::error` with `errc::challenge_answered` after a validation, which the manager has been told of. This is no
+///   client: close the connection.
+/// - `acme::error` with `errc::timed_out` when `options.timeout` has passed.
+/// - `boost::system::system_error` where TLS or the connection failed, with the stream's error.
+/// The stream is to be closed after any of them.
+/// Cancellation: terminal; throws `operation_aborted`. The issuance that it waited for goes on. For this and for the
+///     time limit the next layer's operations must support terminal cancellation, as Asio's and Beast's do.
+template <class Stream>
+boost::asio::awaitable<void> async_handshake(Stream& stream, manager& certificates, handshake_options options = {})
+{
+    return detail::run_handshake(
+        stream.native_handle(), &stream, &detail::step_handshake<Stream>, certificates, std::move(options));
+}
+
+} // namespace acme

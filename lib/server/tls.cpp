@@ -1,0 +1,206 @@
+#include "crypto/boringssl.hpp"
+#include "protocol/printable.hpp"
+#include "server/client_hello_hook.hpp"
+#include "server/handshake_state.hpp"
+
+#include <acme/tls.hpp>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <openssl/ssl.h>
+
+#include <exception>
+#include <optional>
+
+namespace acme {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+constexpr const char* step_name = "TLS handshake";
+
+int select_http_1_1(
+    SSL*, const std::uint8_t** out, std::uint8_t* out_length, const std::uint8_t* in, unsigned in_length, void*)
+{
+    static constexpr std::uint8_t ours[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+    std::uint8_t* chosen = nullptr;
+    if (SSL_select_next_proto(&chosen, out_length, in, in_length, ours, sizeof ours) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// What others left in this thread's error queue would be taken for this connection's.
+bool awaits_certificate(const SSL* tls)
+{
+    ERR_clear_error();
+    return SSL_get_error(tls, -1) == SSL_ERROR_PENDING_CERTIFICATE;
+}
+
+bool is_about_the_name(const error_code& ec)
+{
+    for (auto e : {errc::invalid_host_name, errc::no_server_name, errc::host_not_allowed, errc::rejected_identifier,
+             errc::unsupported_identifier})
+        if (ec == make_error_code(e))
+            return true;
+    return false;
+}
+
+error with_some_host(const error& e, const client_hello& hello)
+{
+    return e.host().empty() && !hello.server_name.empty() ? e.with_host(printable(hello.server_name, 255)) : e;
+}
+
+// The handshake of one connection; lives in the frame of run_handshake.
+class server_handshake
+{
+public:
+    server_handshake(SSL* tls, void* stream, detail::handshake_step step, manager& certificates,
+        std::chrono::steady_clock::duration timeout)
+        : tls_(tls)
+        , stream_(stream)
+        , step_(step)
+        , certificates_(certificates)
+        , left_(timeout)
+    {}
+
+    asio::awaitable<void> run();
+
+private:
+    asio::awaitable<error_code> timed_step();
+    asio::awaitable<void> wait_for_certificate();
+    asio::awaitable<void> refuse(std::exception_ptr why);
+
+    SSL* tls_;
+    void* stream_;
+    detail::handshake_step step_;
+    manager& certificates_;
+    std::chrono::steady_clock::duration left_;
+    std::optional<error_code> result_;
+};
+
+asio::awaitable<void> store_result(asio::awaitable<error_code> operation, std::optional<error_code>& result)
+{
+    result = co_await std::move(operation);
+}
+
+asio::awaitable<error_code> server_handshake::timed_step()
+{
+    using namespace asio::experimental::awaitable_operators;
+    auto started = std::chrono::steady_clock::now();
+    asio::steady_timer limit(co_await asio::this_coro::executor, left_);
+    error_code expired;
+    auto token = asio::redirect_error(asio::use_awaitable, expired);
+    result_.reset();
+    co_await (store_result(step_(stream_), result_) || limit.async_wait(token));
+    left_ -= std::chrono::steady_clock::now() - started;
+    // A step that was cancelled by the limit has a result too.
+    if (!result_ || (*result_ == asio::error::operation_aborted && !expired))
+        throw error(make_error_code(errc::timed_out), step_name);
+    co_return *result_;
+}
+
+asio::awaitable<void> server_handshake::run()
+{
+    if (!set_handshake_state(tls_, {handshake_state::kind::may_wait, 0}))
+        throw std::bad_alloc();
+    auto ec = co_await timed_step();
+    if (ec && awaits_certificate(tls_)) {
+        co_await wait_for_certificate();
+        ec = co_await timed_step();
+    }
+    if (ec)
+        throw boost::system::system_error(ec, step_name);
+    if (get_handshake_state(tls_).what != handshake_state::kind::validation)
+        co_return;
+    const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
+    std::string host = name ? name : "";
+    certificates_.validation_answered(host);
+    throw error(make_error_code(errc::challenge_answered), step_name).with_host(std::move(host));
+}
+
+asio::awaitable<void> server_handshake::wait_for_certificate()
+{
+    const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
+    client_hello hello(name ? name : "");
+    std::exception_ptr failure;
+    auto alert = static_cast<std::uint8_t>(SSL_AD_INTERNAL_ERROR);
+    try {
+        auto obtained = co_await certificates_.async_get_certificate(hello);
+        if (!obtained || !use_certificate(tls_, *obtained))
+            throw error(make_error_code(errc::certificate_rejected), step_name, "BoringSSL does not take it");
+        set_handshake_state(tls_, {handshake_state::kind::chosen, 0});
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+        if (is_about_the_name(e.code()))
+            alert = SSL_AD_UNRECOGNIZED_NAME;
+        failure = std::make_exception_ptr(with_some_host(e, hello));
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+        failure = std::current_exception();
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) {
+        set_handshake_state(tls_, handshake_state::refuse(alert));
+        co_await refuse(failure);
+    }
+}
+
+// Carries the handshake on, to its alert.
+asio::awaitable<void> server_handshake::refuse(std::exception_ptr why)
+{
+    try {
+        co_await timed_step();
+    } catch (const boost::system::system_error&) {
+        // That the client is gone, or does not listen, matters less than why it is refused.
+    }
+    std::rethrow_exception(why);
+}
+
+} // namespace
+
+void install(asio::ssl::context& tls, const manager& certificates)
+{
+    install(tls, certificates.credentials());
+}
+
+void install(asio::ssl::context& tls, std::shared_ptr<const credentials> certificates)
+{
+    install_client_hello_hook(tls.native_handle(), std::move(certificates));
+}
+
+asio::ssl::context make_server_context(const manager& certificates)
+{
+    return make_server_context(certificates.credentials());
+}
+
+asio::ssl::context make_server_context(std::shared_ptr<const credentials> certificates)
+{
+    asio::ssl::context context(asio::ssl::context::tls_server);
+    SSL_CTX* native = context.native_handle();
+    constexpr const char* suites = "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]:"
+                                   "[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
+                                   "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+    must(SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION));
+    must(SSL_CTX_set_strict_cipher_list(native, suites));
+    SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_alpn_select_cb(native, &select_http_1_1, nullptr);
+    install(context, std::move(certificates));
+    return context;
+}
+
+asio::awaitable<void> detail::run_handshake(
+    ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options)
+{
+    server_handshake handshake(tls, stream, step, certificates, options.timeout);
+    co_await handshake.run();
+}
+
+} // namespace acme
