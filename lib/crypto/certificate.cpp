@@ -125,7 +125,7 @@ bool certificate::covers(std::string_view name) const noexcept
     auto dot = name.find('.');
     auto parent = dot == std::string_view::npos || dot == 0 ? std::string_view() : name.substr(dot);
     return std::any_of(names_.begin(), names_.end(), [&](std::string_view own) {
-        return own == name || (!parent.empty() && own.starts_with('*') && own.substr(1) == parent && name[0] != '*');
+        return own == name || (!parent.empty() && own.starts_with('*') && own.substr(1) == parent);
     });
 }
 

@@ -238,6 +238,25 @@ BOOST_AUTO_TEST_CASE(refuses_octets_after_a_certificate)
     BOOST_TEST(refusal(chain.leaf_pem + intermediate, chain.leaf_key) == "Certificate 2 of the chain is malformed.");
 }
 
+BOOST_AUTO_TEST_CASE(refuses_a_serial_number_beyond_64_octets)
+{
+    chain_options options;
+    options.leaf.raw_serial = std::string(64, '\x7f');
+    BOOST_TEST(read(options)->serial().size() == 128U);
+    options.leaf.raw_serial += '\x7f';
+    BOOST_TEST(refusal(options) == "The chain's first certificate is malformed.");
+}
+
+BOOST_AUTO_TEST_CASE(refuses_extensions_that_contradict_rfc_5280)
+{
+    chain_options options;
+    options.leaf.path_length = 0;
+    BOOST_TEST(refusal(options) == "The chain's first certificate is malformed.");
+    options = chain_options();
+    options.intermediate.ca = false;
+    BOOST_TEST(refusal(options) == "Certificate 2 of the chain is malformed.");
+}
+
 BOOST_AUTO_TEST_CASE(refuses_every_truncation_of_the_der)
 {
     auto chain = make_chain();

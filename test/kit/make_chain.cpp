@@ -2,6 +2,7 @@
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/nid.h>
 #include <openssl/obj.h>
@@ -91,6 +92,17 @@ bssl::UniquePtr<X509_NAME> make_name(const std::string& common_name)
     return name;
 }
 
+void set_serial(X509& x509, const certificate_options& options)
+{
+    if (options.raw_serial.empty()) {
+        check(ASN1_INTEGER_set_uint64(X509_get_serialNumber(&x509), options.serial) == 1);
+        return;
+    }
+    bssl::UniquePtr<BIGNUM> number(BN_bin2bn(octets(options.raw_serial), options.raw_serial.size(), nullptr));
+    bssl::UniquePtr<ASN1_INTEGER> serial(BN_to_ASN1_INTEGER(number.get(), nullptr));
+    check(serial && X509_set_serialNumber(&x509, serial.get()) == 1);
+}
+
 void set_dates(X509& x509, const certificate_options& options)
 {
     using clock = std::chrono::system_clock;
@@ -159,7 +171,7 @@ std::string make_certificate(
 {
     bssl::UniquePtr<X509> x509(X509_new());
     check(X509_set_version(x509.get(), options.extensions ? X509_VERSION_3 : X509_VERSION_1) == 1);
-    check(ASN1_INTEGER_set_uint64(X509_get_serialNumber(x509.get()), options.serial) == 1);
+    set_serial(*x509, options);
     check(X509_set_issuer_name(x509.get(), make_name(issuer).get()) == 1);
     check(X509_set_subject_name(x509.get(), make_name(options.subject).get()) == 1);
     set_dates(*x509, options);

@@ -29,6 +29,8 @@ struct certificate_options
     /// In place of `not_after`, as ASN.1 has it: "99991231235959Z".
     std::string raw_not_after;
     std::uint64_t serial = 0x1001;
+    /// In place of `serial`, as unsigned octets.
+    std::string raw_serial;
     bool ca = false;
     int path_length = -1;
     bool extensions = true;
