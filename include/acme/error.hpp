@@ -91,7 +91,8 @@ const boost::system::error_category& acme_category() noexcept;
 
 boost::system::error_code make_error_code(errc e) noexcept;
 
-/// The `errc` of an RFC 8555 problem type such as "urn:ietf:params:acme:error:badNonce"; `errc::unknown_problem` for others.
+/// The `errc` of an RFC 8555 problem type such as "urn:ietf:params:acme:error:badNonce"; `errc::unknown_problem` for
+/// others.
 errc errc_from_type(std::string_view problem_type) noexcept;
 
 /// An identifier: what a certificate is for (RFC 8555 section 9.7.7). `type` is "dns" or "ip" (RFC 8738).
@@ -101,7 +102,10 @@ struct identifier
     std::string value;
 
     identifier() = default;
-    identifier(std::string type_, std::string value_) : type(std::move(type_)), value(std::move(value_)) {}
+    identifier(std::string type_, std::string value_)
+        : type(std::move(type_))
+        , value(std::move(value_))
+    {}
 
     friend bool operator==(const identifier&, const identifier&) = default;
     friend auto operator<=>(const identifier&, const identifier&) = default;
@@ -112,11 +116,12 @@ struct subproblem
 {
     std::string type;
     std::string detail;
+    /// As the CA wrote it, cleaned like the texts; compare it before relying on it.
     std::optional<acme::identifier> identifier;
 };
 
 /// A problem document (RFC 7807 as profiled by RFC 8555 section 6.7): what the CA says is wrong.
-/// All texts are stripped of control characters and cut to sane lengths (2,048 octets), so they are fit for a log.
+/// All texts that came from a CA are stripped of control characters and cut to 2,048 octets, so they are fit for a log.
 struct problem
 {
     std::string type;
@@ -133,7 +138,7 @@ struct problem
     std::optional<std::chrono::system_clock::time_point> retry_after;
 
     errc code() const noexcept { return errc_from_type(type); }
-    /// One line for a person: type, detail and every subproblem with its identifier.
+    /// One line for a person: HTTP status, type, detail, instance, and every subproblem with its identifier.
     std::string describe() const;
 };
 
@@ -158,17 +163,23 @@ struct retry_advice
     static retry_advice at(std::chrono::system_clock::time_point t) noexcept { return retry_advice(kind::at, t); }
 
     retry_advice() = default;
-    retry_advice(kind k, std::chrono::system_clock::time_point t) noexcept : when(k), not_before(t) {}
+    retry_advice(kind k, std::chrono::system_clock::time_point t) noexcept
+        : when(k)
+        , not_before(t)
+    {}
 
     friend bool operator==(const retry_advice&, const retry_advice&) = default;
 };
 
-/// The exception that this library's awaitables throw. `code()` is an `errc`, or a system, resolver or TLS error where the network failed
-/// (`boost::asio::error::operation_aborted` after cancellation). `what()` is one line for a person: which host, which CA, which step, what the CA answered.
+/// The exception that this library's awaitables throw. `code()` is an `errc`, or a system, resolver or TLS error where
+/// the network failed (`boost::asio::error::operation_aborted` after cancellation). `what()` is one line for a person,
+/// without control characters: which step, for which host, what went wrong, what the CA answered, and when the next
+/// attempt may be.
 class error : public boost::system::system_error
 {
 public:
-    /// `step` names the ACME operation in words such as "newOrder" or "TLS connection to the CA"; it must not be hostile text.
+    /// `step` names the ACME operation in words such as "newOrder" or "TLS connection to the CA"; it must not be
+    /// hostile text. `explanation` may be.
     error(boost::system::error_code ec, std::string step, std::string explanation = {});
     error(boost::system::error_code ec, std::string step, acme::problem p);
 
@@ -204,5 +215,4 @@ private:
 
 template <>
 struct boost::system::is_error_code_enum<acme::errc> : std::true_type
-{
-};
+{};

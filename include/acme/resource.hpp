@@ -9,8 +9,9 @@
 #include <string_view>
 #include <vector>
 
-/// The resources of RFC 8555 section 7.1 as plain values. URLs are as the CA gave them, byte for byte, and have been checked to be absolute https URLs of at
-/// most 2,048 octets.
+/// The resources of RFC 8555 section 7.1 as plain values. URLs that requests are sent to are as the CA gave them, byte
+/// for byte, and have been checked to be absolute https URLs of at most 2,048 octets. Texts for people are stripped of
+/// control characters and cut to 2,048 octets.
 namespace acme {
 
 using time_point = std::chrono::system_clock::time_point;
@@ -26,11 +27,13 @@ struct directory
     /// RFC 9773.
     std::string renewal_info;
 
+    /// For people to read; not always https, and at a test CA not even a page.
     std::string terms_of_service;
     std::string website;
+    /// What a CAA record has to name for this CA to issue (RFC 8659). At most 100.
     std::vector<std::string> caa_identities;
     bool external_account_required = false;
-    /// Profile name to description (draft-ietf-acme-profiles).
+    /// Profile name to description (draft-ietf-acme-profiles). At most 100.
     std::map<std::string, std::string> profiles;
 };
 
@@ -69,12 +72,17 @@ struct order
     std::string url;
     order_status status = order_status::pending;
     std::optional<time_point> expires;
+    /// In whatever sequence and case the CA sends them: compare them as a set. At most 200.
     std::vector<identifier> identifiers;
+    /// URLs, in no particular sequence and at most 200. Some CAs leave them out once none is pending.
     std::vector<std::string> authorizations;
+    /// Where the CSR goes. May be empty once `status` is past ready.
     std::string finalize;
     /// Set when `status` is valid.
     std::string certificate;
+    /// Set when `status` is invalid, by most CAs.
     std::optional<acme::problem> error;
+    /// As the CA echoes them; it may leave them out, or hand out an older order that has others.
     std::string profile;
     std::string replaces;
     /// The answer's Retry-After as a duration from the answer on, not yet clamped to what a poll waits.
@@ -106,8 +114,10 @@ struct challenge
     std::string type;
     std::string url;
     challenge_status status = challenge_status::pending;
-    /// base64url, 22 to 256 characters; empty where the type has none or where it is malformed (such a challenge can't be answered).
+    /// base64url, 22 to 256 characters; empty where the type has none or where it is malformed (such a challenge can't
+    /// be answered).
     std::string token;
+    /// Why the validation failed; some CAs set it while `status` is still processing (RFC 8555 section 8.2).
     std::optional<acme::problem> error;
 };
 
@@ -115,6 +125,7 @@ struct challenge
 struct authorization
 {
     std::string url;
+    /// Without "*." where `wildcard` is true.
     acme::identifier identifier;
     authorization_status status = authorization_status::pending;
     std::optional<time_point> expires;
@@ -135,7 +146,7 @@ enum class revocation_reason
     cessation_of_operation = 5
 };
 
-/// Names in the order's spelling ("pending", "ready", ...).
+/// The statuses as RFC 8555 spells them ("pending", "ready", ...).
 std::string_view to_string(order_status s) noexcept;
 std::string_view to_string(authorization_status s) noexcept;
 std::string_view to_string(challenge_status s) noexcept;

@@ -1,14 +1,11 @@
 #include "protocol/resource.hpp"
 
-#include "protocol/json_members.hpp"
 #include "protocol/printable.hpp"
-#include "protocol/problem.hpp"
+#include "protocol/resource_members.hpp"
 #include "protocol/url.hpp"
 
-#include <algorithm>
 #include <array>
 #include <set>
-#include <utility>
 
 namespace acme {
 namespace {
@@ -17,11 +14,7 @@ namespace json = boost::json;
 
 constexpr std::size_t max_identifiers = 200;
 constexpr std::size_t max_authorizations = 200;
-constexpr std::size_t max_challenges = 64;
 constexpr std::size_t max_names = 100;
-
-template <class Status>
-using status_name = std::pair<std::string_view, Status>;
 
 constexpr std::array<status_name<account_status>, 3> account_statuses{{
     {"valid", account_status::valid},
@@ -36,125 +29,6 @@ constexpr std::array<status_name<order_status>, 5> order_statuses{{
     {"valid", order_status::valid},
     {"invalid", order_status::invalid},
 }};
-
-constexpr std::array<status_name<authorization_status>, 6> authorization_statuses{{
-    {"pending", authorization_status::pending},
-    {"valid", authorization_status::valid},
-    {"invalid", authorization_status::invalid},
-    {"deactivated", authorization_status::deactivated},
-    {"expired", authorization_status::expired},
-    {"revoked", authorization_status::revoked},
-}};
-
-constexpr std::array<status_name<challenge_status>, 4> challenge_statuses{{
-    {"pending", challenge_status::pending},
-    {"processing", challenge_status::processing},
-    {"valid", challenge_status::valid},
-    {"invalid", challenge_status::invalid},
-}};
-
-template <class Table, class Status>
-std::string_view name_in(const Table& table, Status s) noexcept
-{
-    for (const auto& [name, status] : table)
-        if (status == s)
-            return name;
-    return "?";
-}
-
-template <class Table>
-auto read_status(json_members& in, const Table& table)
-{
-    const std::string name = in.text("status", presence::required, 80);
-    for (const auto& [known, status] : table)
-        if (known == name)
-            return status;
-    in.refuse("status", "is not one that RFC 8555 knows: \"" + name + '"');
-    return table[0].second;
-}
-
-template <class T>
-parsed<T> outcome(const json_members& in, T value)
-{
-    if (in.ok())
-        return value;
-    return parsed<T>::refused(in.why());
-}
-
-identifier read_identifier(json_members& owner, const json::object& o)
-{
-    json_members in(o, "an identifier");
-    identifier id(in.word("type", presence::required, 32), in.word("value", presence::required, 256));
-    if (!in.ok())
-        owner.refuse("identifier", "is wrong: " + in.why());
-    return id;
-}
-
-std::optional<problem> read_error(json_members& in)
-{
-    const json::object* o = in.object("error", presence::optional);
-    if (!o)
-        return std::nullopt;
-    return problem_of(*o);
-}
-
-bool is_token(std::string_view s) noexcept
-{
-    return s.size() >= 22 && s.size() <= 256 && std::all_of(s.begin(), s.end(), [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    });
-}
-
-/// Only what looks like a token counts as one: it ends up in paths and certificates. Draft challenge types have none at
-/// all.
-std::string read_token(const json::object& o)
-{
-    const json::value* v = o.if_contains("token");
-    const json::string* s = v ? v->if_string() : nullptr;
-    if (!s || !is_token(std::string_view(s->data(), s->size())))
-        return {};
-    return std::string(s->data(), s->size());
-}
-
-parsed<challenge> read_challenge(const json::object& o)
-{
-    json_members in(o, "a challenge");
-    challenge c;
-    c.type = in.word("type", presence::required, 64);
-    c.url = in.url("url", presence::required);
-    c.status = read_status(in, challenge_statuses);
-    c.token = read_token(o);
-    c.error = read_error(in);
-    return outcome(in, std::move(c));
-}
-
-bool is_known_type(const json::object& o)
-{
-    const json::value* v = o.if_contains("type");
-    const json::string* s = v ? v->if_string() : nullptr;
-    return !s || *s == "http-01" || *s == "dns-01" || *s == "tls-alpn-01";
-}
-
-std::vector<challenge> read_challenges(json_members& in, presence p)
-{
-    std::vector<challenge> found;
-    const json::array* entries = in.list("challenges", p, max_challenges);
-    if (!entries)
-        return found;
-    for (const json::value& v : *entries) {
-        const json::object* o = v.if_object();
-        if (!o) {
-            in.refuse("challenges", "has an entry that is not an object");
-            break;
-        }
-        auto c = read_challenge(*o);
-        if (c)
-            found.push_back(std::move(*c));
-        else if (is_known_type(*o))
-            in.refuse("challenges", "has a bad entry: " + c.why);
-    }
-    return found;
-}
 
 std::vector<identifier> read_identifiers(json_members& in)
 {
@@ -280,44 +154,9 @@ parsed<order> parse_order(std::string_view body)
     return outcome(in, std::move(result));
 }
 
-parsed<authorization> parse_authorization(std::string_view body)
-{
-    const auto o = parse_object(body);
-    if (!o)
-        return parsed<authorization>::refused(o.why);
-    json_members in(*o, "the authorization");
-    authorization a;
-    if (const json::object* id = in.object("identifier", presence::required))
-        a.identifier = read_identifier(in, *id);
-    a.status = read_status(in, authorization_statuses);
-    a.expires = in.time("expires");
-    a.wildcard = in.flag("wildcard");
-    const bool to_be_answered = a.status == authorization_status::pending;
-    a.challenges = read_challenges(in, to_be_answered ? presence::required : presence::optional);
-    return outcome(in, std::move(a));
-}
-
-parsed<challenge> parse_challenge(std::string_view body)
-{
-    const auto o = parse_object(body);
-    if (!o)
-        return parsed<challenge>::refused(o.why);
-    return read_challenge(*o);
-}
-
 std::string_view to_string(order_status s) noexcept
 {
     return name_in(order_statuses, s);
-}
-
-std::string_view to_string(authorization_status s) noexcept
-{
-    return name_in(authorization_statuses, s);
-}
-
-std::string_view to_string(challenge_status s) noexcept
-{
-    return name_in(challenge_statuses, s);
 }
 
 std::string_view to_string(account_status s) noexcept
