@@ -147,8 +147,10 @@ pebble::pebble(pebble_options options)
         setup_ = std::make_unique<setup>();
         setup_->make_listener_certificate();
         setup_->write_config(options_);
-        if (setup_->start_challtestsrv() && setup_->start_ca(options_))
+        if (setup_->start_challtestsrv() && setup_->start_ca(options_)) {
+            root_file();
             return;
+        }
         logs += setup_->logs();
     }
     throw std::runtime_error("Pebble does not start:\n" + logs);
@@ -197,6 +199,7 @@ void pebble::start()
 {
     if (!setup_->start_ca(options_))
         throw std::runtime_error("Pebble does not start again:\n" + setup_->logs());
+    root_file();
 }
 
 std::string pebble::log() const
