@@ -35,4 +35,39 @@ if "$packages" --list "$work/os-release" no-such-set 2>/dev/null; then
     echo 'an unknown set was accepted'
     failed=1
 fi
+
+# With every package missing: what an ordinary user is told, and what root's apt-get is told. The system is the one below.
+mkdir "$work/bin"
+stub() { # NAME SCRIPT
+    printf '#!/bin/sh\n%s\n' "$2" >"$work/bin/$1"
+    chmod +x "$work/bin/$1"
+}
+stub dpkg-query 'exit 1'
+stub apt-get "echo \"\$*\" >>$work/apt-get.log"
+stub sudo 'exit 1'
+export PATH=$work/bin:$PATH
+
+stub id 'echo 1000'
+if told=$("$packages" clang 2>&1 </dev/null); then
+    echo 'missing packages were taken for installed ones'
+    failed=1
+fi
+if [[ $told != *'apt-get update && apt-get install -y --no-install-recommends --no-remove clang-19'* || -e $work/apt-get.log ]]; then
+    printf 'a user without sudo was told:\n%s\n' "$told"
+    failed=1
+fi
+
+stub id 'echo 0'
+"$packages" clang 2>/dev/null || failed=1
+if [[ $(cat "$work/apt-get.log") != $'update\ninstall -y --no-install-recommends --no-remove clang-19' ]]; then
+    echo "root's apt-get was told:"
+    cat "$work/apt-get.log"
+    failed=1
+fi
+
+stub apt-get 'echo no network; exit 100'
+if told=$("$packages" clang 2>&1) || [[ $told != *'no network'*'could not be installed: clang-19'* ]]; then
+    printf 'a failure of apt-get was not told:\n%s\n' "$told"
+    failed=1
+fi
 exit $failed
