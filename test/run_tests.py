@@ -160,7 +160,10 @@ def run_script(test, filter_text):
 def run(test, filter_text):
     start = time.monotonic()
     boost = os.path.basename(test["cmd"][0]).startswith("test_")
-    outcome = (run_boost_test if boost else run_script)(test, filter_text)
+    try:
+        outcome = (run_boost_test if boost else run_script)(test, filter_text)
+    except OSError as error:
+        outcome = Outcome(test["name"], failed=["(its start)"], text=str(error))
     outcome.seconds = time.monotonic() - start
     return outcome
 
