@@ -20,16 +20,6 @@ std::string utc(std::chrono::system_clock::time_point t)
     return text;
 }
 
-std::string retry_text(const retry_advice& advice)
-{
-    switch (advice.when) {
-    case retry_advice::kind::never: return "; not tried again until something changes";
-    case retry_advice::kind::at: return "; next attempt not before " + utc(advice.not_before);
-    case retry_advice::kind::now: break;
-    }
-    return {};
-}
-
 struct describer
 {
     std::string operator()(const account_registered& e) const
@@ -47,7 +37,7 @@ struct describer
     std::string operator()(const issuance_failed& e) const
     {
         return std::string(e.refresh ? "certificate refresh" : "certificate") + " failed for " + e.host + ": " +
-            e.error.what() + retry_text(e.error.retry());
+            e.error.what();
     }
 
     std::string operator()(const validation_answered& e) const { return "validation answered for " + e.host; }
