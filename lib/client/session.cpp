@@ -158,7 +158,8 @@ void client::session::refuse(const https_response& answer, const char* step) con
     if (const auto after = retry_after(answer))
         p.retry_after = options.clock->now() + *after;
     const auto advice = p.retry_after ? retry_advice::at(*p.retry_after) : retry_advice();
-    throw error(make_error_code(p.code()), step, std::move(p)).with_retry(advice);
+    const auto code = make_error_code(p.code());
+    throw error(code, step, std::move(p)).with_retry(advice);
 }
 
 std::optional<std::chrono::seconds> client::session::retry_after(const https_response& answer) const
