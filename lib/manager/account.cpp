@@ -9,6 +9,8 @@ std::shared_ptr<client> manager::core::current_client()
     auto account = with_state([](const state& s) { return s.account; });
     if (client_ && (!account || client_->account_key() == account->private_key))
         return client_;
+    if (stopped_)
+        throw error(make_error_code(errc::shut_down), "request to the CA");
     client_options options;
     options.directory_url = options_.directory_url;
     options.account_key = account ? account->private_key : key::generate();
@@ -54,8 +56,6 @@ asio::awaitable<void> manager::core::register_anonymously(std::shared_ptr<client
 
 asio::awaitable<std::string> manager::core::terms_of_service()
 {
-    if (stopped_)
-        throw error(make_error_code(errc::shut_down), "registration");
     auto c = current_client();
     auto directory = co_await c->async_directory();
     co_return directory.terms_of_service;
@@ -94,9 +94,12 @@ asio::awaitable<void> manager::core::load_account()
 asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, std::vector<std::string> contact)
 {
     with_state([&](state& s) {
-        s.account.emplace();
-        s.account->private_key = c->account_key();
+        if (!s.account)
+            s.account.emplace();
+        if (!s.account->private_key)
+            s.account->private_key = c->account_key();
     });
+    watchers_.notify();
     co_await save(keys_.account());
     account_request request;
     request.contact = std::move(contact);
@@ -114,8 +117,11 @@ asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, s
     tell(told);
 }
 
-void manager::core::forget_account_url()
+// Only the first of those who learn it: by the time the others do, there may be a new account.
+void manager::core::forget_account_url(const std::shared_ptr<client>& used)
 {
+    if (client_ != used)
+        return;
     with_state([](state& s) {
         if (s.account)
             s.account->url.clear();

@@ -48,6 +48,8 @@ error refusal(errc code, const std::string& host, std::string why = {})
 asio::awaitable<certificate_ptr> manager::core::get_certificate(
     std::string host, std::optional<std::chrono::steady_clock::duration> wait)
 {
+    if (host.empty() && wait)
+        throw error(make_error_code(errc::no_server_name), step);
     auto name = normalize_host_name(host);
     if (!name)
         throw error(make_error_code(errc::invalid_host_name), step, name.why);

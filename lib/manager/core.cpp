@@ -19,16 +19,14 @@ config with_defaults(config options)
 } // namespace
 
 manager::core::core(asio::any_io_executor executor, config options)
-    : strand_(asio::make_strand(executor))
+    : strand_(asio::make_strand(std::move(executor)))
     , options_(with_defaults(std::move(options)))
     , keys_(options_.directory_url)
     , index_(std::make_shared<credential_index>())
-    , watchers_(executor)
     , failures_(options_.max_failures)
     , transport_(options_.transport ? options_.transport : make_https_transport(strand_, options_.https))
     , issuance_places_(options_.max_issuances)
     , tasks_(strand_)
-    , wakes_(strand_, 1)
 {}
 
 bool manager::core::registered() const
@@ -77,11 +75,13 @@ void manager::core::unmarshal(std::string_view text)
         for (auto* each : {&s, &loaded})
             for (auto& [key, value] : encode(*each, keys_))
                 keys.insert(key);
-        s = std::move(loaded);
+        std::swap(s, loaded);
         hosts_set_ = s.hosts.has_value();
-        index_->certificates.clear();
+        // In this order, so that a host which both states have is at hand all the time.
         for (auto& [host, record] : s.certificates)
             index_->certificates.insert(host, record.certificate);
+        for (auto& [host, record] : loaded.certificates)
+            index_->certificates.erase(host, record.certificate);
     };
     with_state(replace);
     auto reload_there = [weak = weak_from_this()] {
@@ -98,7 +98,7 @@ void manager::core::unmarshal(std::string_view text)
 
 void manager::core::changed(std::set<std::string> keys)
 {
-    with_state([&](state&) { changed_.merge(keys); });
+    with_state([&](state&) { unsaved_.merge(keys); });
     watchers_.notify();
     auto wake_there = [weak = weak_from_this()] {
         if (auto self = weak.lock()) {
@@ -116,13 +116,19 @@ void manager::core::spawn(asio::awaitable<void> task)
 
 void manager::core::tell(const event& e) noexcept
 {
-    if (!options_.on_event)
+    if (!options_.on_event || silent_)
         return;
     try {
         options_.on_event(e);
     } catch (...) {
         // A sink's trouble is not the manager's.
     }
+}
+
+void manager::core::fall_silent()
+{
+    silent_ = true;
+    watchers_.close();
 }
 
 } // namespace acme

@@ -12,9 +12,9 @@
 
 #include <acme/manager.hpp>
 
-#include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,12 +43,18 @@ struct issuance
     std::optional<error> failure;
 };
 
-/// Keeps an object alive while one of its coroutines runs.
+/// Keeps an object alive while one of its coroutines runs. Cancellation becomes an `acme::error` as well.
 template <class Owner, class T>
 asio::awaitable<T> hold(std::shared_ptr<Owner> owner, asio::awaitable<T> operation)
 {
     (void)owner;
-    co_return co_await std::move(operation);
+    try {
+        co_return co_await std::move(operation);
+    } catch (const error&) {
+        throw;
+    } catch (const boost::system::system_error& e) {
+        throw error(e.code(), "certificate manager");
+    }
 }
 
 /// What a manager is made of. Members below "any thread" lock what they touch; all others run on the strand.
@@ -67,7 +73,9 @@ public:
     std::string marshal() const;
     void unmarshal(std::string_view text);
     std::shared_ptr<notification_channel> watch() { return watchers_.subscribe(); }
-    void close_watchers() { watchers_.close(); }
+    void tell(const event& e) noexcept;
+    /// What the manager's destructor does at once, before the strand hears of it: nobody is told anything any more.
+    void fall_silent();
 
     // admission.cpp
     asio::awaitable<certificate_ptr> get_certificate(
@@ -78,14 +86,19 @@ public:
     asio::awaitable<void> register_account(std::string email);
 
     // saving.cpp
-    asio::awaitable<void> use_store(std::shared_ptr<store> where, std::string place);
-    asio::awaitable<void> open_cache_file(std::filesystem::path path);
+    asio::awaitable<void> use_store(std::shared_ptr<store> where);
+    asio::awaitable<void> use_cache_file(std::filesystem::path path);
 
     // supervision.cpp
     asio::awaitable<void> shutdown();
     void stop();
 
-    void tell(const event& e) noexcept;
+    /// Runs an operation that a caller waits for; it ends with `errc::shut_down` when the manager does.
+    template <class T>
+    asio::awaitable<T> join(asio::awaitable<T> operation)
+    {
+        return tasks_.async_join(std::move(operation));
+    }
 
 private:
     template <class Function>
@@ -119,7 +132,7 @@ private:
     asio::awaitable<void> issue(std::shared_ptr<issuance> running);
     asio::awaitable<certificate_ptr> obtain(std::shared_ptr<issuance> running);
     asio::awaitable<certificate_ptr> order_certificate(std::string host);
-    asio::awaitable<certificate_ptr> order_once(std::string host);
+    asio::awaitable<certificate_ptr> order_once(std::shared_ptr<client> c, std::string host);
     order_record unfinished_order(const std::string& host);
     asio::awaitable<void> take_request_token();
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
@@ -139,13 +152,16 @@ private:
     asio::awaitable<void> register_anonymously(std::shared_ptr<client> c);
     asio::awaitable<void> create_account(std::shared_ptr<client> c, std::vector<std::string> contact);
     asio::awaitable<void> load_account();
-    void forget_account_url();
+    void forget_account_url(const std::shared_ptr<client>& used);
 
     // saving.cpp
+    void refuse_second_store() const;
+    asio::awaitable<void> load_from(std::shared_ptr<store> where, std::string place);
     asio::awaitable<objects> load_objects(std::shared_ptr<store> where);
     std::set<std::string> merge(state loaded);
-    asio::awaitable<bool> save(std::string key);
-    asio::awaitable<void> save_changed(std::string key);
+    asio::awaitable<void> save(std::string key);
+    std::optional<std::string> take_unsaved(const std::string& key);
+    void saving_failed(const std::string& key, const error& e);
     asio::awaitable<void> resume_saving();
     void save_what_changed();
 
@@ -153,6 +169,7 @@ private:
     void ensure_supervised();
     void wake();
     void reload();
+    bool waits_after_failure(const state& s, const std::string& host) const;
     asio::awaitable<void> supervise();
     asio::awaitable<void> wait_for_work();
     void start_due_refreshes();
@@ -165,8 +182,10 @@ private:
 
     mutable std::mutex mutex_;
     state state_;
-    std::set<std::string> changed_;
+    // The keys whose newest value no save has begun to write.
+    std::set<std::string> unsaved_;
     bool hosts_set_ = false;
+    std::atomic<bool> silent_ = false;
 
     std::map<std::string, std::shared_ptr<issuance>> issuances_;
     std::size_t waiters_ = 0;
@@ -175,6 +194,8 @@ private:
     schedule schedule_;
     std::shared_ptr<store> store_;
     bool opening_store_ = false;
+    // The keys whose saving is about to begin.
+    std::set<std::string> queued_;
     bool saving_paused_ = false;
     std::shared_ptr<transport> transport_;
     std::shared_ptr<client> client_;
@@ -183,7 +204,7 @@ private:
     slots request_turn_{1};
     slots account_turn_{1};
     task_group tasks_;
-    asio::experimental::channel<void(boost::system::error_code)> wakes_;
+    const std::shared_ptr<notification_channel> wakes_ = std::make_shared<notification_channel>();
     bool supervised_ = false;
     bool stopped_ = false;
 };

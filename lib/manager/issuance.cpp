@@ -116,39 +116,40 @@ asio::awaitable<std::optional<certificate_record>> manager::core::stored_certifi
 
 asio::awaitable<certificate_ptr> manager::core::order_certificate(std::string host)
 {
-    bool account_lost = false;
+    auto c = co_await registered_client();
     try {
-        co_return co_await order_once(host);
+        co_return co_await order_once(c, host);
     } catch (const error& e) {
         if (e.code() != errc::account_does_not_exist)
             throw;
-        account_lost = true;
     }
     // The CA forgot the account (a test CA restarted): register its key again, once.
-    if (account_lost)
-        forget_account_url();
-    co_return co_await order_once(host);
+    forget_account_url(c);
+    c = co_await registered_client();
+    co_return co_await order_once(c, host);
 }
 
 // An order that an earlier attempt, or an earlier process, left behind; empty where there is none.
 order_record manager::core::unfinished_order(const std::string& host)
 {
+    bool found = false;
     auto take = [&](state& s) {
         auto it = s.orders.find(host);
-        if (it == s.orders.end())
-            return order_record();
-        if (++it->second.attempts > most_resumptions) {
+        found = it != s.orders.end();
+        if (found && ++it->second.attempts <= most_resumptions)
+            return it->second;
+        if (found)
             s.orders.erase(it);
-            return order_record();
-        }
-        return it->second;
+        return order_record();
     };
-    return with_state(take);
+    auto record = with_state(take);
+    if (found)
+        changed({keys_.order(host)});
+    return record;
 }
 
-asio::awaitable<certificate_ptr> manager::core::order_once(std::string host)
+asio::awaitable<certificate_ptr> manager::core::order_once(std::shared_ptr<client> c, std::string host)
 {
-    auto c = co_await registered_client();
     auto saved = unfinished_order(host);
     obtain_request request;
     request.order.identifiers.emplace_back("dns", host);
@@ -161,7 +162,10 @@ asio::awaitable<certificate_ptr> manager::core::order_once(std::string host)
     if (!saved.url.empty())
         request.before_new_order = [this] { return take_request_token(); };
     auto retire = [this](std::string server_name, certificate_ptr answer) {
-        spawn(retire_challenge(std::move(server_name), std::move(answer)));
+        if (stopped_)
+            index_->challenges.erase(server_name, answer);
+        else
+            spawn(retire_challenge(std::move(server_name), std::move(answer)));
     };
     tls_alpn_responder responder(index_, options_.clock, retire);
     co_return co_await c->async_obtain(std::move(request), responder);
@@ -171,6 +175,8 @@ asio::awaitable<void> manager::core::save_order(std::string host, key certificat
 {
     with_state([&](state& s) {
         auto& record = s.orders[host];
+        if (record.url != url)
+            record.attempts = 0;
         record.url = url;
         record.certificate_key = certificate_key;
     });
@@ -252,7 +258,8 @@ void manager::core::fail(issuance& running, const error& e)
         with_state([&](state& s) { s.orders.erase(running.host); });
         changed({keys_.order(running.host)});
     }
-    auto advice = running.refresh ? postpone_refresh(running.host, e) : remember_failure(running.host, e);
+    bool served = with_state([&](const state& s) { return s.certificates.contains(running.host); });
+    auto advice = served ? postpone_refresh(running.host, e) : remember_failure(running.host, e);
     running.failure = e.with_host(running.host).with_retry(advice);
     complete(running);
     issuance_failed told{running.host, running.refresh, *running.failure};

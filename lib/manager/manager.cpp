@@ -1,8 +1,22 @@
 #include "manager/core.hpp"
 
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 
 namespace acme {
+namespace {
+
+template <class Core>
+asio::awaitable<void> register_after(std::shared_ptr<Core> self, std::string email, terms_prompt prompt)
+{
+    auto terms = co_await on_strand(self->get_strand(), hold(self, self->join(self->terms_of_service())));
+    if (!terms.empty() && !prompt(terms))
+        throw error(make_error_code(errc::terms_refused), "registration", terms);
+    auto registration = self->join(self->register_account(std::move(email)));
+    co_await on_strand(self->get_strand(), hold(self, std::move(registration)));
+}
+
+} // namespace
 
 manager::manager(asio::any_io_executor executor, config options)
     : core_(std::make_shared<core>(std::move(executor), std::move(options)))
@@ -10,35 +24,28 @@ manager::manager(asio::any_io_executor executor, config options)
 
 manager::~manager()
 {
-    core_->close_watchers();
+    core_->fall_silent();
     asio::dispatch(core_->get_strand(), [held = core_] { held->stop(); });
 }
 
+// No member function is a coroutine: what it returns may be awaited when the manager is gone.
+
 asio::awaitable<certificate_ptr> manager::async_get_certificate(std::string host)
 {
-    auto self = core_;
-    co_return co_await on_strand(self->get_strand(), hold(self, self->get_certificate(std::move(host), std::nullopt)));
+    return on_strand(core_->get_strand(), hold(core_, core_->get_certificate(std::move(host), std::nullopt)));
 }
 
 asio::awaitable<certificate_ptr> manager::async_get_certificate(client_hello hello)
 {
-    auto self = core_;
-    if (hello.server_name.empty())
-        throw error(make_error_code(errc::no_server_name), "handshake");
-    std::optional<std::chrono::steady_clock::duration> wait = self->options().handshake_wait;
-    co_return co_await on_strand(
-        self->get_strand(), hold(self, self->get_certificate(std::move(hello.server_name), wait)));
+    auto wait = core_->options().handshake_wait;
+    return on_strand(core_->get_strand(), hold(core_, core_->get_certificate(std::move(hello.server_name), wait)));
 }
 
 asio::awaitable<void> manager::async_register(std::string email, terms_prompt prompt)
 {
-    auto self = core_;
-    if (prompt) {
-        auto terms = co_await on_strand(self->get_strand(), hold(self, self->terms_of_service()));
-        if (!terms.empty() && !prompt(terms))
-            throw error(make_error_code(errc::terms_refused), "registration", terms);
-    }
-    co_await on_strand(self->get_strand(), hold(self, self->register_account(std::move(email))));
+    if (prompt)
+        return register_after(core_, std::move(email), std::move(prompt));
+    return on_strand(core_->get_strand(), hold(core_, core_->join(core_->register_account(std::move(email)))));
 }
 
 bool manager::registered() const
@@ -53,15 +60,12 @@ void manager::set_hosts(std::vector<std::string> hosts)
 
 asio::awaitable<void> manager::async_cache_file(std::filesystem::path path)
 {
-    auto self = core_;
-    co_await on_strand(self->get_strand(), hold(self, self->open_cache_file(std::move(path))));
+    return on_strand(core_->get_strand(), hold(core_, core_->join(core_->use_cache_file(std::move(path)))));
 }
 
 asio::awaitable<void> manager::async_use_store(std::shared_ptr<store> where)
 {
-    auto self = core_;
-    std::string place = "the store";
-    co_await on_strand(self->get_strand(), hold(self, self->use_store(std::move(where), std::move(place))));
+    return on_strand(core_->get_strand(), hold(core_, core_->join(core_->use_store(std::move(where)))));
 }
 
 std::string manager::marshal() const
@@ -95,8 +99,7 @@ void manager::validation_answered(std::string host)
 
 asio::awaitable<void> manager::async_shutdown()
 {
-    auto self = core_;
-    co_await on_strand(self->get_strand(), hold(self, self->shutdown()));
+    return on_strand(core_->get_strand(), hold(core_, core_->shutdown()));
 }
 
 asio::strand<asio::any_io_executor> manager::get_executor() const noexcept

@@ -22,27 +22,38 @@ namespace acme {
 namespace asio = boost::asio;
 using strand = asio::strand<asio::any_io_executor>;
 
+/// What ends an operation that runs on a strand; used on that strand only.
+struct strand_task
+{
+    asio::cancellation_signal signal;
+    bool done = false;
+
+    void cancel(asio::cancellation_type type = asio::cancellation_type::terminal)
+    {
+        if (!done)
+            signal.emit(type);
+    }
+};
+
 // co_spawn(strand, ..., use_awaitable) from another executor would hand a raw pointer to its signal across threads on
 // cancellation (Asio 1.26). Here the signal is owned by what crosses, and emitted on the strand only.
 template <class... Value>
 class strand_call
 {
 public:
-    explicit strand_call(strand s)
+    strand_call(strand s, std::shared_ptr<strand_task> task)
         : strand_(std::move(s))
+        , task_(std::move(task))
     {}
 
     template <class Handler, class Awaitable>
     void operator()(Handler handler, Awaitable operation) const
     {
-        auto running = std::make_shared<run>();
+        auto running = task_;
         auto slot = asio::get_associated_cancellation_slot(handler);
         if (slot.is_connected()) {
             slot.assign([running, s = strand_](asio::cancellation_type type) {
-                asio::dispatch(s, [running, type] {
-                    if (!running->done)
-                        running->signal.emit(type);
-                });
+                asio::dispatch(s, [running, type] { running->cancel(type); });
             });
         }
         auto work = asio::make_work_guard(asio::get_associated_executor(handler));
@@ -62,27 +73,29 @@ public:
     }
 
 private:
-    struct run
-    {
-        asio::cancellation_signal signal;
-        bool done = false;
-    };
-
     strand strand_;
+    std::shared_ptr<strand_task> task_;
 };
 
-/// Runs `operation` on the strand and resumes the caller where it was. Terminal cancellation reaches the operation.
+/// Runs `operation` on the strand and resumes the caller where it was. Terminal cancellation reaches the operation, and
+/// so does `task->cancel()`.
+template <class T>
+asio::awaitable<T> on_strand(strand s, std::shared_ptr<strand_task> task, asio::awaitable<T> operation)
+{
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, T)>(
+        strand_call<T>(std::move(s), std::move(task)), asio::use_awaitable, std::move(operation));
+}
+
+inline asio::awaitable<void> on_strand(strand s, std::shared_ptr<strand_task> task, asio::awaitable<void> operation)
+{
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
+        strand_call<>(std::move(s), std::move(task)), asio::use_awaitable, std::move(operation));
+}
+
 template <class T>
 asio::awaitable<T> on_strand(strand s, asio::awaitable<T> operation)
 {
-    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, T)>(
-        strand_call<T>(std::move(s)), asio::use_awaitable, std::move(operation));
-}
-
-inline asio::awaitable<void> on_strand(strand s, asio::awaitable<void> operation)
-{
-    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr)>(
-        strand_call<>(std::move(s)), asio::use_awaitable, std::move(operation));
+    return on_strand(std::move(s), std::make_shared<strand_task>(), std::move(operation));
 }
 
 } // namespace acme

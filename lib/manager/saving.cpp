@@ -5,6 +5,25 @@ namespace {
 
 constexpr auto pause_after_failure = std::chrono::seconds(30);
 
+constexpr const char* loading_step = "loading the saved state";
+constexpr const char* saving_step = "saving the state";
+
+class claim
+{
+public:
+    explicit claim(bool& flag)
+        : flag_(flag)
+    {
+        flag_ = true;
+    }
+    claim(const claim&) = delete;
+    claim& operator=(const claim&) = delete;
+    ~claim() { flag_ = false; }
+
+private:
+    bool& flag_;
+};
+
 error saving_error()
 {
     try {
@@ -12,47 +31,53 @@ error saving_error()
     } catch (const error& e) {
         return e;
     } catch (const boost::system::system_error& e) {
-        return error(e.code(), "saving the state", e.what());
+        return error(e.code(), saving_step, e.what());
     } catch (const std::exception& e) {
-        return error(boost::system::errc::make_error_code(boost::system::errc::io_error), "saving the state", e.what());
+        return error(boost::system::errc::make_error_code(boost::system::errc::io_error), saving_step, e.what());
     }
 }
 
 } // namespace
 
-asio::awaitable<void> manager::core::open_cache_file(std::filesystem::path path)
+asio::awaitable<void> manager::core::use_store(std::shared_ptr<store> where)
 {
-    auto place = "cache file " + path.string();
-    auto opened = co_await async_open_file_store(std::move(path));
-    co_await use_store(std::move(opened), std::move(place));
+    refuse_second_store();
+    claim opening(opening_store_);
+    std::string place = "the store";
+    co_await load_from(std::move(where), std::move(place));
 }
 
-asio::awaitable<void> manager::core::use_store(std::shared_ptr<store> where, std::string place)
+asio::awaitable<void> manager::core::use_cache_file(std::filesystem::path path)
 {
-    if (stopped_)
-        throw error(make_error_code(errc::shut_down), "loading the saved state");
+    refuse_second_store();
+    claim opening(opening_store_);
+    auto place = "cache file " + path.string();
+    auto opened = co_await async_open_file_store(std::move(path));
+    co_await load_from(std::move(opened), std::move(place));
+}
+
+void manager::core::refuse_second_store() const
+{
     if (store_ || opening_store_)
-        throw error(make_error_code(errc::conflict), "loading the saved state", "the manager has a store already");
-    opening_store_ = true;
-    std::exception_ptr failed;
-    try {
-        auto found = co_await load_objects(where);
-        auto unsaved = merge(decode(found, keys_, place));
-        store_ = std::move(where);
-        reload();
-        changed(std::move(unsaved));
-    } catch (...) {
-        failed = std::current_exception();
-    }
-    opening_store_ = false;
-    if (failed)
-        std::rethrow_exception(failed);
+        throw error(make_error_code(errc::conflict), loading_step, "the manager has a store already");
+}
+
+asio::awaitable<void> manager::core::load_from(std::shared_ptr<store> where, std::string place)
+{
+    auto found = co_await load_objects(where);
+    if (stopped_)
+        throw error(make_error_code(errc::shut_down), loading_step);
+    auto unsaved = merge(decode(found, keys_, place));
+    store_ = std::move(where);
+    reload();
+    changed(std::move(unsaved));
 }
 
 asio::awaitable<objects> manager::core::load_objects(std::shared_ptr<store> where)
 {
     objects found;
-    auto names = co_await where->async_list(std::string());
+    auto names = co_await where->async_list(keys_.prefix());
+    names.push_back(state_keys::hosts());
     for (auto& name : names) {
         auto value = co_await where->async_load(name);
         if (value)
@@ -78,6 +103,8 @@ std::set<std::string> manager::core::merge(state loaded)
             unsaved.insert(state_keys::hosts());
         if (loaded.limits)
             s.limits = loaded.limits;
+        else if (s.limits)
+            unsaved.insert(keys_.limits());
         for (auto& [host, record] : s.orders)
             unsaved.insert(keys_.order(host));
         s.orders.merge(loaded.orders);
@@ -97,14 +124,16 @@ std::set<std::string> manager::core::merge(state loaded)
     return unsaved;
 }
 
-asio::awaitable<bool> manager::core::save(std::string key)
+// Until its value is read, a key stays among the unsaved: a save that is cancelled before has not happened.
+asio::awaitable<void> manager::core::save(std::string key)
 {
     auto where = store_;
     if (!where)
-        co_return true;
+        co_return;
+    with_state([&](state&) { unsaved_.insert(key); });
     // The value is read behind the lock, so the last save of a key always carries its newest value.
     auto lock = co_await save_locks_->async_lock(key);
-    auto value = with_state([&](const state& s) { return encode_object(s, keys_, key); });
+    auto value = take_unsaved(key);
     std::optional<error> failed;
     try {
         if (value)
@@ -114,21 +143,30 @@ asio::awaitable<bool> manager::core::save(std::string key)
     } catch (...) {
         failed = saving_error();
     }
-    if (!failed)
-        co_return true;
-    save_failed told{key, *failed};
-    tell(told);
-    with_state([&](state&) { changed_.insert(key); });
-    if (!saving_paused_) {
-        saving_paused_ = true;
-        spawn(resume_saving());
-    }
-    co_return false;
+    if (failed)
+        saving_failed(key, *failed);
 }
 
-asio::awaitable<void> manager::core::save_changed(std::string key)
+std::optional<std::string> manager::core::take_unsaved(const std::string& key)
 {
-    co_await save(std::move(key));
+    queued_.erase(key);
+    return with_state([&](const state& s) {
+        unsaved_.erase(key);
+        return encode_object(s, keys_, key);
+    });
+}
+
+void manager::core::saving_failed(const std::string& key, const error& e)
+{
+    with_state([&](state&) { unsaved_.insert(key); });
+    if (stopped_ && e.code() == asio::error::operation_aborted)
+        return;
+    save_failed told{key, e};
+    tell(told);
+    if (saving_paused_)
+        return;
+    saving_paused_ = true;
+    spawn(resume_saving());
 }
 
 asio::awaitable<void> manager::core::resume_saving()
@@ -142,12 +180,16 @@ void manager::core::save_what_changed()
 {
     if (saving_paused_)
         return;
-    std::set<std::string> keys;
-    with_state([&](state&) { keys.swap(changed_); });
-    if (!store_)
-        return;
+    std::vector<std::string> keys;
+    with_state([&](state&) {
+        if (!store_)
+            unsaved_.clear();
+        for (auto& key : unsaved_)
+            if (queued_.insert(key).second)
+                keys.push_back(key);
+    });
     for (auto& key : keys)
-        spawn(save_changed(key));
+        spawn(save(key));
 }
 
 } // namespace acme

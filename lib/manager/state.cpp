@@ -106,13 +106,15 @@ account_record decode_account(const object_reader& r)
     return a;
 }
 
-certificate_record decode_certificate(const object_reader& r)
+certificate_record decode_certificate(const object_reader& r, const std::string& host)
 {
     certificate_record c;
     std::string why;
     c.certificate = certificate::from_pem(r.text("chain"), r.private_key("key"), why);
     if (!c.certificate)
         r.fail("has an unusable chain: " + why);
+    if (!c.certificate->covers(host))
+        r.fail("has a certificate for another host");
     c.next_refresh = r.time("next_refresh");
     c.failures = static_cast<unsigned>(r.number("failures"));
     return c;
@@ -287,8 +289,10 @@ std::optional<std::string> encode_object(const state& s, const state_keys& keys,
 void decode_object(
     state& to, const state_keys& keys, const std::string& key, std::string_view value, std::string_view place)
 {
-    bool ours = key == state_keys::hosts() || key.starts_with(keys.prefix());
-    if (!ours)
+    auto served = host_of(key, keys.certificate({}));
+    auto ordered = host_of(key, keys.order({}));
+    bool known = key == state_keys::hosts() || key == keys.account() || key == keys.limits() || served || ordered;
+    if (!known)
         return;
     object_reader r(place, key, value);
     if (key == state_keys::hosts())
@@ -297,10 +301,10 @@ void decode_object(
         to.account = decode_account(r);
     else if (key == keys.limits())
         to.limits = decode_limits(r);
-    else if (auto host = host_of(key, keys.certificate({})))
-        to.certificates[normalized_host(r, *host)] = decode_certificate(r);
-    else if (auto host_ordered = host_of(key, keys.order({})))
-        to.orders[normalized_host(r, *host_ordered)] = decode_order(r);
+    else if (served)
+        to.certificates[normalized_host(r, *served)] = decode_certificate(r, *served);
+    else
+        to.orders[normalized_host(r, *ordered)] = decode_order(r);
 }
 
 state decode(const objects& o, const state_keys& keys, std::string_view place)

@@ -1,6 +1,5 @@
 #include "manager/core.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
@@ -25,7 +24,7 @@ void manager::core::ensure_supervised()
 
 void manager::core::wake()
 {
-    wakes_.try_send(boost::system::error_code());
+    wakes_->notify();
 }
 
 // After the state was replaced or its hosts changed: the schedule anew, and the orders that an earlier process left
@@ -42,12 +41,23 @@ void manager::core::reload()
             if (!issuances_.contains(host))
                 schedule_.set(host, record.next_refresh);
         for (auto& [host, record] : s.orders)
-            unfinished.push_back(host);
+            if (!issuances_.contains(host) && !waits_after_failure(s, host))
+                unfinished.push_back(host);
     });
     for (auto& host : unfinished)
-        if (!issuances_.contains(host) && allowed(host))
+        if (allowed(host))
             start(host, index_->certificates.find(host) != nullptr);
     wake();
+}
+
+// What failed has its own time for the next attempt.
+bool manager::core::waits_after_failure(const state& s, const std::string& host) const
+{
+    auto it = s.certificates.find(host);
+    if (it != s.certificates.end())
+        return it->second.failures > 0;
+    auto* last = failures_.find(host);
+    return last && now() < last->until;
 }
 
 asio::awaitable<void> manager::core::supervise()
@@ -72,7 +82,7 @@ asio::awaitable<void> manager::core::wait_for_work()
     auto sleep = longest_sleep;
     if (auto next = schedule_.next())
         sleep = std::clamp(*next - now(), sleep.zero(), longest_sleep);
-    co_await (wakes_.async_receive(asio::as_tuple(asio::use_awaitable)) || options_.clock->async_wait(sleep));
+    co_await (notification_channel::async_receive(wakes_) || options_.clock->async_wait(sleep));
 }
 
 void manager::core::start_due_refreshes()
@@ -84,14 +94,16 @@ void manager::core::start_due_refreshes()
 
 asio::awaitable<void> manager::core::shutdown()
 {
-    if (!stopped_)
-        stop();
+    stop();
     co_await tasks_.async_wait_empty();
-    std::set<std::string> keys;
-    with_state([&](state&) { keys.swap(changed_); });
     saving_paused_ = true;
+    std::set<std::string> keys;
+    with_state([&](state&) { keys = unsaved_; });
     for (auto& key : keys)
         co_await save(key);
+    // Their idle connections would keep the executor at work for a while.
+    client_.reset();
+    transport_.reset();
     watchers_.close();
 }
 

@@ -5,21 +5,34 @@
 
 namespace acme {
 
-struct task_group::task
-{
-    asio::cancellation_signal signal;
-};
-
 struct task_group::state
 {
     explicit state(const strand& s)
         : empty(s, asio::steady_timer::time_point::max())
     {}
 
-    std::list<std::shared_ptr<task>> tasks;
+    std::list<std::shared_ptr<strand_task>> tasks;
     asio::steady_timer empty;
     bool closed = false;
 };
+
+task_group::member::member(std::shared_ptr<state> all)
+    : all_(std::move(all))
+    , position_(all_->tasks.insert(all_->tasks.end(), std::make_shared<strand_task>()))
+{}
+
+task_group::member::~member()
+{
+    (*position_)->done = true;
+    all_->tasks.erase(position_);
+    if (all_->tasks.empty())
+        all_->empty.cancel();
+}
+
+bool task_group::member::closed() const noexcept
+{
+    return all_->closed;
+}
 
 task_group::task_group(strand s)
     : strand_(std::move(s))
@@ -30,16 +43,10 @@ void task_group::spawn(asio::awaitable<void> operation)
 {
     if (state_->closed)
         return;
-    auto entry = std::make_shared<task>();
-    state_->tasks.push_back(entry);
-    auto position = std::prev(state_->tasks.end());
-    auto finished = [all = state_, entry, position](std::exception_ptr) {
-        all->tasks.erase(position);
-        if (all->tasks.empty())
-            all->empty.cancel();
-    };
+    auto entry = std::make_shared<member>(state_);
+    auto finished = [entry](std::exception_ptr) {};
     asio::co_spawn(
-        strand_, std::move(operation), asio::bind_cancellation_slot(entry->signal.slot(), std::move(finished)));
+        strand_, std::move(operation), asio::bind_cancellation_slot(entry->task()->signal.slot(), std::move(finished)));
 }
 
 void task_group::close()
@@ -47,7 +54,7 @@ void task_group::close()
     state_->closed = true;
     auto tasks = state_->tasks;
     for (auto& each : tasks)
-        each->signal.emit(asio::cancellation_type::terminal);
+        each->cancel();
 }
 
 asio::awaitable<void> task_group::async_wait_empty()

@@ -22,6 +22,8 @@ boost::asio::awaitable<void> tls_alpn_responder::async_provision(
 {
     auto server_name = id.type == "ip" ? reverse_name(id.value) : id.value;
     auto answer = make_challenge_certificate(id.value, key_authorization, clock_->now());
+    if (!answer)
+        throw error(make_error_code(errc::no_usable_challenge), "authorization", "not a name that can be answered for");
     provisioned_[c.token] = std::make_pair(server_name, answer);
     index_->challenges.insert(server_name, answer);
     co_return;

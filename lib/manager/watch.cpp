@@ -1,35 +1,52 @@
 #include "manager/watch.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
 
 namespace acme {
 
 namespace asio = boost::asio;
 
-notification_channel::notification_channel(const asio::any_io_executor& executor)
-    : queue_(executor, 1)
-{}
-
 void notification_channel::notify()
 {
-    queue_.try_send(boost::system::error_code());
+    wakeup::notifier wake;
+    {
+        std::lock_guard lock(mutex_);
+        pending_ = true;
+        wake = receiver_;
+    }
+    wake();
 }
 
 void notification_channel::close()
 {
-    queue_.close();
+    wakeup::notifier wake;
+    {
+        std::lock_guard lock(mutex_);
+        closed_ = true;
+        wake = receiver_;
+    }
+    wake();
 }
 
-asio::awaitable<void> notification_channel::async_receive()
+bool notification_channel::take(wakeup::notifier next_time)
 {
-    auto received = co_await queue_.async_receive(asio::as_tuple(asio::use_awaitable));
-    auto failed = std::get<0>(received);
-    if (failed == asio::error::operation_aborted)
-        throw error(failed, "watch");
-    if (failed)
+    std::lock_guard lock(mutex_);
+    bool taken = std::exchange(pending_, false);
+    if (!taken && closed_)
         throw error(make_error_code(errc::shut_down), "watch");
+    receiver_ = taken ? wakeup::notifier() : std::move(next_time);
+    return taken;
+}
+
+asio::awaitable<void> notification_channel::async_receive(std::shared_ptr<notification_channel> self)
+{
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    for (;;) {
+        wakeup turn(executor);
+        if (self->take(turn.get_notifier()))
+            co_return;
+        co_await turn.async_wait("watch");
+    }
 }
 
 watcher::watcher(std::shared_ptr<notification_channel> c) noexcept
@@ -41,17 +58,12 @@ watcher& watcher::operator=(watcher&&) noexcept = default;
 
 asio::awaitable<void> watcher::async_receive()
 {
-    auto held = channel_;
-    co_await held->async_receive();
+    return notification_channel::async_receive(channel_);
 }
-
-watch_list::watch_list(asio::any_io_executor executor)
-    : executor_(std::move(executor))
-{}
 
 std::shared_ptr<notification_channel> watch_list::subscribe()
 {
-    auto c = std::make_shared<notification_channel>(executor_);
+    auto c = std::make_shared<notification_channel>();
     c->notify();
     std::lock_guard lock(mutex_);
     if (closed_)
@@ -61,7 +73,7 @@ std::shared_ptr<notification_channel> watch_list::subscribe()
     return c;
 }
 
-// Copies, since a channel must not be touched under the mutex: it may complete a receiver in place.
+// Copies, since a channel must not be touched under the mutex: it wakes its receiver.
 std::vector<std::shared_ptr<notification_channel>> watch_list::subscribers()
 {
     std::vector<std::shared_ptr<notification_channel>> alive;

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <acme/manager.hpp>
+#include "store/wakeup.hpp"
 
-#include <boost/asio/experimental/concurrent_channel.hpp>
+#include <acme/manager.hpp>
 
 #include <memory>
 #include <mutex>
@@ -10,27 +10,31 @@
 
 namespace acme {
 
-/// Capacity one: a notification that finds another waiting has coalesced with it.
+/// One receiver's notifications: one that finds another waiting has coalesced with it. Thread safety: from any thread,
+/// one receive at a time.
 class notification_channel
 {
 public:
-    explicit notification_channel(const boost::asio::any_io_executor& executor);
-
     void notify();
     /// A notification still waiting is received first.
     void close();
-    boost::asio::awaitable<void> async_receive();
+    /// `self` is held until the end. Throws `errc::shut_down` once closed and empty, or operation_aborted; a
+    /// notification is taken by the receive that completes, never by one that fails.
+    static boost::asio::awaitable<void> async_receive(std::shared_ptr<notification_channel> self);
 
 private:
-    boost::asio::experimental::concurrent_channel<void(boost::system::error_code)> queue_;
+    bool take(wakeup::notifier next_time);
+
+    std::mutex mutex_;
+    bool pending_ = false;
+    bool closed_ = false;
+    wakeup::notifier receiver_;
 };
 
 /// The subscriptions of one manager. Thread safety: from any thread.
 class watch_list
 {
 public:
-    explicit watch_list(boost::asio::any_io_executor executor);
-
     std::shared_ptr<notification_channel> subscribe();
     void notify();
     void close();
@@ -38,7 +42,6 @@ public:
 private:
     std::vector<std::shared_ptr<notification_channel>> subscribers();
 
-    boost::asio::any_io_executor executor_;
     std::mutex mutex_;
     bool closed_ = false;
     std::vector<std::weak_ptr<notification_channel>> channels_;
