@@ -1,0 +1,88 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <iostream>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// `--name value` pairs of a command line, and the words that are left.
+class arguments
+{
+public:
+    arguments(int argc, char** argv, std::initializer_list<std::string_view> names)
+    {
+        for (int i = 1; i < argc; ++i) {
+            std::string word = argv[i];
+            if (!word.starts_with("--")) {
+                words_.push_back(word);
+                continue;
+            }
+            if (std::find(names.begin(), names.end(), word) == names.end())
+                throw std::invalid_argument("unknown option " + word);
+            if (++i == argc)
+                throw std::invalid_argument(word + " needs a value");
+            values_.emplace(word, argv[i]);
+        }
+    }
+
+    bool has(const std::string& name) const { return values_.contains(name); }
+
+    std::string get(const std::string& name, std::string otherwise = {}) const
+    {
+        auto it = values_.find(name);
+        return it == values_.end() ? otherwise : it->second;
+    }
+
+    std::vector<std::string> all(const std::string& name) const
+    {
+        std::vector<std::string> found;
+        for (auto [it, end] = values_.equal_range(name); it != end; ++it)
+            found.push_back(it->second);
+        return found;
+    }
+
+    const std::vector<std::string>& words() const { return words_; }
+
+private:
+    std::multimap<std::string, std::string> values_;
+    std::vector<std::string> words_;
+};
+
+inline unsigned parse_number(const std::string& text, unsigned least, unsigned most)
+{
+    unsigned number = 0;
+    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (ec != std::errc() || end != text.data() + text.size() || number < least || number > most)
+        throw std::invalid_argument(
+            "not a number from " + std::to_string(least) + " to " + std::to_string(most) + ": " + text);
+    return number;
+}
+
+// 127.0.0.1:443 or [::1]:443
+inline boost::asio::ip::tcp::endpoint parse_address(const std::string& text)
+{
+    auto colon = text.rfind(':');
+    if (colon == text.npos)
+        throw std::invalid_argument("not ADDRESS:PORT: " + text);
+    auto host = text.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']'))
+        host = host.substr(1, host.size() - 2);
+    boost::system::error_code ec;
+    auto address = boost::asio::ip::make_address(host, ec);
+    if (ec)
+        throw std::invalid_argument("not ADDRESS:PORT: " + text);
+    return {address, static_cast<std::uint16_t>(parse_number(text.substr(colon + 1), 0, 65535))};
+}
+
+inline void print_line(const std::string& line)
+{
+    std::cout << line + "\n" << std::flush;
+}

@@ -1,0 +1,91 @@
+// Certificates for a Beast server of one's own: `install` once, and `acme::async_handshake` in place of the stream's.
+
+#include "arguments.hpp"
+
+#include <acme/manager.hpp>
+#include <acme/tls.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
+
+#include <sstream>
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::use_awaitable;
+using asio::ip::tcp;
+
+asio::awaitable<void> serve_client(beast::ssl_stream<beast::tcp_stream> stream, acme::manager& certificates)
+{
+    co_await acme::async_handshake(stream, certificates);
+
+    beast::flat_buffer buffer;
+    beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(30));
+    for (bool open = true; open;) {
+        http::request<http::string_body> request;
+        co_await http::async_read(stream, buffer, request, use_awaitable);
+        http::response<http::string_body> response(http::status::ok, request.version());
+        response.body() = "Hello, " + std::string(request.target()) + "\n";
+        response.keep_alive(request.keep_alive());
+        response.prepare_payload();
+        co_await http::async_write(stream, response, use_awaitable);
+        open = response.keep_alive();
+    }
+    co_await stream.async_shutdown(use_awaitable);
+}
+
+asio::awaitable<void> accept_clients(tcp::acceptor& acceptor, asio::ssl::context& tls, acme::manager& certificates)
+{
+    for (;;) {
+        auto executor = asio::make_strand(acceptor.get_executor());
+        tcp::socket socket(executor);
+        co_await acceptor.async_accept(socket, use_awaitable);
+        beast::ssl_stream<beast::tcp_stream> stream(std::move(socket), tls);
+        auto finished = [](std::exception_ptr failure) {
+            try {
+                if (failure)
+                    std::rethrow_exception(failure);
+            } catch (const boost::system::system_error& e) {
+                if (e.code() == make_error_code(acme::errc::challenge_answered))
+                    print_line("the CA looked at us");
+            }
+        };
+        asio::co_spawn(executor, serve_client(std::move(stream), certificates), finished);
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+try {
+    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle"});
+    acme::config options;
+    options.directory_url = given.get("--directory", options.directory_url);
+    options.https.ca_file = given.get("--ca-bundle");
+    options.on_event = [](const acme::event& e) { print_line(acme::describe(e)); };
+
+    asio::io_context io;
+    acme::manager certificates(io.get_executor(), options);
+    asio::ssl::context tls(asio::ssl::context::tls_server);
+    acme::install(tls, certificates);
+
+    tcp::acceptor acceptor(io, parse_address(given.get("--https", "[::]:443")));
+    std::ostringstream where;
+    where << "listening on https://" << acceptor.local_endpoint();
+    print_line(where.str());
+    auto finished = [](std::exception_ptr failure) { std::rethrow_exception(failure); };
+    asio::co_spawn(io, accept_clients(acceptor, tls, certificates), finished);
+    io.run();
+} catch (const std::exception& e) {
+    std::cerr << e.what() << "\n";
+    return 1;
+}

@@ -1,0 +1,177 @@
+// A web server with a certificate for each host name that it is asked for, and the usual options.
+
+#include "arguments.hpp"
+
+#include <acme/manager.hpp>
+#include <acme/serve.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <csignal>
+#include <sstream>
+#include <thread>
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
+  --https ADDR:PORT     HTTPS ([::]:443)
+  --http ADDR:PORT      HTTP, redirected to HTTPS ([::]:80; only HTTPS where just --https is given)
+  --directory URL       the CA's ACME directory (Let's Encrypt)
+  --ca-bundle FILE      trust anchors for the CA's own server, PEM
+  --cache PATH          keeps certificates in this file
+  --host NAME           a host to get a certificate for; repeatable (any host on demand)
+  --email ADDR          contact address for the CA
+  --threads N           threads that serve (1)
+  --limits default|off  how many orders and new hosts are allowed
+)";
+
+struct settings
+{
+    acme::config manager;
+    acme::serve_options serve;
+    bool redirect = true;
+    std::string cache;
+    std::string email;
+    std::vector<std::string> hosts;
+    unsigned threads = 1;
+};
+
+settings read_settings(int argc, char** argv)
+{
+    arguments given(argc, argv,
+        {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--host", "--email", "--threads", "--limits"});
+    if (!given.words().empty())
+        throw std::invalid_argument("unexpected argument " + given.words().front());
+    settings s;
+    s.manager.directory_url = given.get("--directory", s.manager.directory_url);
+    s.manager.https.ca_file = given.get("--ca-bundle");
+    auto limits = given.get("--limits", "default");
+    if (limits == "off")
+        s.manager.limits = acme::limits::off();
+    else if (limits != "default")
+        throw std::invalid_argument("--limits is default or off");
+    for (auto& each : given.all("--https"))
+        s.serve.https.push_back(parse_address(each));
+    for (auto& each : given.all("--http"))
+        s.serve.http.push_back(parse_address(each));
+    s.redirect = given.has("--http") || !given.has("--https");
+    s.cache = given.get("--cache");
+    s.email = given.get("--email");
+    s.hosts = given.all("--host");
+    s.threads = parse_number(given.get("--threads", "1"), 1, 256);
+    return s;
+}
+
+acme::http_response answer(const acme::http_request& request)
+{
+    namespace http = boost::beast::http;
+    bool get = request.method() == http::verb::get || request.method() == http::verb::head;
+    acme::http_response response;
+    response.set(http::field::content_type, "text/plain; charset=utf-8");
+    if (get && request.target() == "/") {
+        response.body() = "Hello, TLS!\n";
+    } else {
+        response.result(http::status::not_found);
+        response.body() = "Not found.\n";
+    }
+    return response;
+}
+
+std::string describe(const acme::listening& where)
+{
+    std::ostringstream line;
+    const char* between = "listening on ";
+    for (auto& each : where.https)
+        line << std::exchange(between, " and ") << "https://" << each;
+    for (auto& each : where.http)
+        line << std::exchange(between, " and ") << "http://" << each;
+    return line.str();
+}
+
+// A CA that is down must not keep the server from starting: without this, it is registered at first need.
+asio::awaitable<void> register_account(acme::manager& certificates, std::string email)
+{
+    try {
+        if (!email.empty())
+            co_await certificates.async_register(email);
+    } catch (const acme::error& e) {
+        print_line(std::string("registration failed: ") + e.what());
+    }
+}
+
+asio::awaitable<void> serve(acme::manager& certificates, const settings& s)
+{
+    using namespace asio::experimental::awaitable_operators;
+    if (!s.cache.empty())
+        co_await certificates.async_cache_file(s.cache);
+    if (!s.hosts.empty())
+        certificates.set_hosts(s.hosts);
+    auto server = s.redirect ? acme::async_serve(certificates, answer, s.serve)
+                             : acme::async_serve_https(certificates, answer, s.serve);
+    co_await (std::move(server) && register_account(certificates, s.email));
+}
+
+asio::awaitable<void> run(acme::manager& certificates, const settings& s)
+{
+    std::exception_ptr failure;
+    try {
+        co_await serve(certificates, s);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    co_await certificates.async_shutdown();
+    if (failure)
+        std::rethrow_exception(failure);
+}
+
+void serve_until_signal(settings s)
+{
+    asio::io_context io(static_cast<int>(s.threads));
+    s.manager.on_event = [](const acme::event& e) { print_line(acme::describe(e)); };
+    s.serve.on_listening = [](const acme::listening& where) { print_line(describe(where)); };
+    acme::manager certificates(io.get_executor(), s.manager);
+
+    auto strand = asio::make_strand(io);
+    asio::signal_set signals(strand, SIGINT, SIGTERM);
+    signals.async_wait([&](boost::system::error_code ec, int) {
+        // The server ends with the manager. A second signal ends the process.
+        signals.clear();
+        if (!ec)
+            asio::co_spawn(strand, certificates.async_shutdown(), asio::detached);
+    });
+    std::exception_ptr failure;
+    auto finished = [&](std::exception_ptr e) {
+        failure = e;
+        signals.cancel();
+    };
+    asio::co_spawn(strand, run(certificates, s), finished);
+
+    std::vector<std::jthread> threads;
+    for (unsigned i = 1; i < s.threads; ++i)
+        threads.emplace_back([&io] { io.run(); });
+    io.run();
+    threads.clear();
+    if (failure)
+        std::rethrow_exception(failure);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+try {
+    serve_until_signal(read_settings(argc, argv));
+    return 0;
+} catch (const std::invalid_argument& e) {
+    std::cerr << e.what() << "\n" << usage;
+    return 2;
+} catch (const std::exception& e) {
+    std::cerr << e.what() << "\n";
+    return 1;
+}

@@ -1,0 +1,93 @@
+// Gets certificates ahead of time and writes them as PEM files, NAME.pem and NAME.key. While it does, it listens for
+// the CA's validations.
+
+#include "arguments.hpp"
+
+#include <acme/manager.hpp>
+#include <acme/serve.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <fcntl.h>
+#include <filesystem>
+#include <system_error>
+#include <unistd.h>
+
+namespace {
+
+namespace asio = boost::asio;
+
+void write_file(const std::filesystem::path& path, const std::string& text, mode_t mode)
+{
+    int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    bool written = file >= 0 && ::fchmod(file, mode) == 0 &&
+        ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    if ((file >= 0 && ::close(file) != 0) || !written)
+        throw std::system_error(errno, std::system_category(), path);
+}
+
+asio::awaitable<void> obtain(
+    acme::manager& certificates, const std::vector<std::string>& hosts, std::filesystem::path folder)
+{
+    for (auto& host : hosts) {
+        auto c = co_await certificates.async_get_certificate(host);
+        auto name = c->names().front();
+        write_file(folder / (name + ".key"), c->private_key().to_pem(), 0600);
+        write_file(folder / (name + ".pem"), c->chain_pem(), 0644);
+        print_line("wrote " + (folder / (name + ".pem")).string());
+    }
+}
+
+acme::http_response nothing_here(const acme::http_request&)
+{
+    return acme::http_response(boost::beast::http::status::not_found, 11);
+}
+
+asio::awaitable<void> run(acme::manager& certificates, const arguments& given)
+{
+    using namespace asio::experimental::awaitable_operators;
+    acme::serve_options options;
+    options.https.push_back(parse_address(given.get("--https", "[::]:443")));
+    auto obtained = obtain(certificates, given.words(), given.get("--out", "."));
+    // The server listens before the other begins; whichever ends first ends both.
+    auto server = acme::async_serve_https(certificates, nothing_here, options);
+    auto finish = [](acme::manager& m, asio::awaitable<void> work) -> asio::awaitable<void> {
+        co_await std::move(work);
+        co_await m.async_shutdown();
+    };
+    co_await (std::move(server) && finish(certificates, std::move(obtained)));
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+try {
+    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--out"});
+    if (given.words().empty())
+        throw std::invalid_argument("usage: obtain [--https ADDR:PORT] [--directory URL] [--ca-bundle FILE] "
+                                    "[--out FOLDER] HOST...");
+    acme::config options;
+    options.directory_url = given.get("--directory", options.directory_url);
+    options.https.ca_file = given.get("--ca-bundle");
+    options.on_event = [](const acme::event& e) { print_line(acme::describe(e)); };
+
+    asio::io_context io;
+    std::exception_ptr failure;
+    acme::manager certificates(io.get_executor(), options);
+    auto finished = [&](std::exception_ptr e) {
+        failure = e;
+        io.stop();
+    };
+    asio::co_spawn(io, run(certificates, given), finished);
+    io.run();
+    if (failure)
+        std::rethrow_exception(failure);
+} catch (const std::invalid_argument& e) {
+    std::cerr << e.what() << "\n";
+    return 2;
+} catch (const std::exception& e) {
+    std::cerr << e.what() << "\n";
+    return 1;
+}
