@@ -85,6 +85,8 @@ asio::awaitable<void> running_server::run()
     } catch (...) {
         why = std::current_exception();
     }
+    // What may have been cancelled is the serving, not its end.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await stop();
     if (why)
         std::rethrow_exception(why);
@@ -136,8 +138,6 @@ asio::awaitable<void> running_server::until_shut_down()
 
 asio::awaitable<void> running_server::stop()
 {
-    // What may have been cancelled is the serving, not this.
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     accepting_.close();
     co_await accepting_.async_wait_empty();
     https_.clear();
