@@ -3,7 +3,21 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include <charconv>
+#include <cstdint>
+
 namespace acme {
+
+namespace {
+
+bool valid_port(std::string_view text) noexcept
+{
+    std::uint16_t number = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return ec == std::errc() && end == text.data() + text.size() && number != 0;
+}
+
+} // namespace
 
 std::optional<target> parse_target(std::string_view url)
 {
@@ -15,13 +29,13 @@ std::optional<target> parse_target(std::string_view url)
     const auto kind = parsed->host_type();
     if (kind == boost::urls::host_type::ipvfuture || parsed->encoded_host().empty())
         return std::nullopt;
-    if (parsed->has_port() && !parsed->port().empty() && parsed->port_number() == 0)
-        return std::nullopt;
 
     target t;
     t.ip_address = kind != boost::urls::host_type::name;
     t.host = parsed->host_address();
     t.port = parsed->port().empty() ? "443" : std::string(parsed->port());
+    if (!valid_port(t.port))
+        return std::nullopt;
     t.authority = parsed->encoded_host();
     if (t.port != "443")
         t.authority += ':' + t.port;

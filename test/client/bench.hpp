@@ -2,6 +2,7 @@
 
 #include "kit/manual_clock.hpp"
 #include "kit/model_ca.hpp"
+#include "kit/print.hpp"
 #include "kit/scripted_transport.hpp"
 
 #include <acme/client.hpp>

@@ -29,19 +29,16 @@ made_chain chain_for_now(std::vector<std::string> names, std::chrono::hours leaf
     return make_chain(options);
 }
 
-tls_server::tls_server(asio::io_context& io, const std::string& address)
-    : acceptor_(io, tcp::endpoint(asio::ip::make_address(address), 0))
-    , port_(acceptor_.local_endpoint().port())
-{}
-
 std::shared_ptr<tls_server> tls_server::start(
     asio::io_context& io, const made_chain& chain, behaviour b, const std::string& address)
 {
-    std::shared_ptr<tls_server> s(new tls_server(io, address));
+    tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::make_address(address), 0));
+    std::shared_ptr<tls_server> s(new tls_server);
+    s->port_ = acceptor.local_endpoint().port();
     s->behaviour_ = std::move(b);
     s->context.use_certificate_chain(asio::buffer(chain.pem));
     s->context.use_private_key(asio::buffer(chain.leaf_key.to_pem()), asio::ssl::context::pem);
-    asio::co_spawn(io, s->accept(), asio::detached);
+    asio::co_spawn(io, s->accept(std::move(acceptor)), asio::detached);
     return s;
 }
 
@@ -50,13 +47,13 @@ std::string tls_server::origin(const std::string& host) const
     return "https://" + host + ":" + std::to_string(port_);
 }
 
-asio::awaitable<void> tls_server::accept()
+asio::awaitable<void> tls_server::accept(tcp::acceptor acceptor)
 {
     const auto self = shared_from_this();
     for (;;) {
-        tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
+        tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
         auto session = serve(std::move(socket), ++connections);
-        asio::co_spawn(acceptor_.get_executor(), std::move(session), asio::detached);
+        asio::co_spawn(acceptor.get_executor(), std::move(session), asio::detached);
     }
 }
 

@@ -50,12 +50,11 @@ public:
     bool plain = false;
 
 private:
-    tls_server(asio::io_context& io, const std::string& address);
-    asio::awaitable<void> accept();
+    tls_server() = default;
+    asio::awaitable<void> accept(asio::ip::tcp::acceptor acceptor);
     asio::awaitable<void> serve(asio::ip::tcp::socket socket, std::size_t number);
 
-    asio::ip::tcp::acceptor acceptor_;
-    unsigned short port_;
+    unsigned short port_ = 0;
     behaviour behaviour_;
 };
 

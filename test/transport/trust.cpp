@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_authority_is_refused)
     wire w;
     w.options.trust_anchors = chain_for_now({"other.example"}).root_pem;
     w.serve(http_answer("{}"));
-    check_refused(w, "127.0.0.1", "issuer certificate");
+    check_refused(w, "127.0.0.1", "the certificate is refused");
 }
 
 BOOST_AUTO_TEST_CASE(the_systems_authorities_do_not_know_a_private_ca)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kit/print.hpp"
 #include "transport/tls_server.hpp"
 
 #include <acme/error.hpp>
