@@ -103,7 +103,9 @@ asio::awaitable<void> accept_connections(
         }
         if (ec == asio::error::operation_aborted)
             co_return;
-        report(std::make_exception_ptr(boost::system::system_error(ec, "accept")), acceptor.local_endpoint(ec));
+        error_code ignored;
+        auto here = acceptor.local_endpoint(ignored);
+        report(std::make_exception_ptr(boost::system::system_error(ec, "accept")), here);
         timer.expires_after(pause);
         co_await timer.async_wait(asio::use_awaitable);
         pause = std::min(2 * pause, longest_pause);
