@@ -39,10 +39,9 @@ private:
 fs::path behind_links(fs::path path, const failure& fail)
 {
     for (int links = 0; links < max_links; ++links) {
-        boost::system::error_code ec;
-        std::error_code standard;
-        const fs::path link = fs::read_symlink(path, standard);
-        if (standard)
+        std::error_code ec;
+        const fs::path link = fs::read_symlink(path, ec);
+        if (ec)
             return path;
         path = path.parent_path() / link;
     }

@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(what_was_written_is_read)
 
 BOOST_AUTO_TEST_CASE(the_mode_is_0600_whatever_it_was_and_whatever_the_umask)
 {
-    for (const mode_t mask : {0, 022, 0777}) {
+    for (const mode_t mask : {0U, 022U, 0777U}) {
         const scratch_folder folder;
         const mode_t before = ::umask(mask);
         const durable_file file(folder / "f");
