@@ -13,9 +13,11 @@ namespace asio = boost::asio;
 asio::awaitable<certificate_ptr> async_take_up(order_loop& l)
 {
     // Null where a new order is needed.
-    if (!co_await l.async_resume())
-        co_return nullptr;
-    co_return co_await l.async_finish();
+    certificate_ptr done;
+    const bool usable = co_await l.async_resume();
+    if (usable)
+        done = co_await l.async_finish();
+    co_return done;
 }
 
 asio::awaitable<certificate_ptr> async_order_anew(order_loop& l)

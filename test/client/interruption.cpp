@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_SUITE(client_interruption)
 BOOST_AUTO_TEST_CASE(any_one_request_may_get_lost)
 {
     const std::size_t calm = requests_of_a_calm_run();
-    BOOST_TEST(calm > 15u);
+    BOOST_TEST(calm >= 15u);
     std::size_t survived = 0;
     for (const fate f : {fate::lose_request, fate::lose_answer}) {
         for (std::size_t n = 0; n < calm; ++n) {
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(cancellation_after_any_handler_cleans_up)
         check_clean(b);
     }
     BOOST_TEST(finished);
-    BOOST_TEST(after > 50u);
+    BOOST_TEST(after > 40u);
 }
 
 BOOST_AUTO_TEST_CASE(destruction_after_any_handler_cleans_up)

@@ -46,8 +46,8 @@ asio::awaitable<certificate_ptr> obtain_cold(client& c, responder& r)
     co_return co_await c.async_obtain(std::move(request), r);
 }
 
-// The error that comes of answering all requests to one place like this.
-error error_at(const place& p, const std::function<void(https_response&)>& spoil)
+// What comes of answering all requests to one place like this.
+std::optional<error> outcome_at(const place& p, const std::function<void(https_response&)>& spoil)
 {
     bench b;
     b.net->rewrite = [&](std::size_t, const https_request& r, https_response& a) {
@@ -59,6 +59,12 @@ error error_at(const place& p, const std::function<void(https_response&)>& spoil
     BOOST_TEST(b.responder.begun == b.responder.withdrawn);
     BOOST_TEST(b.clock->elapsed() < std::chrono::seconds(660));
     BOOST_TEST(b.net->requests.size() < 200u);
+    return e;
+}
+
+error error_at(const place& p, const std::function<void(https_response&)>& spoil)
+{
+    const auto e = outcome_at(p, spoil);
     BOOST_REQUIRE_MESSAGE(e, "no error at " << p.step);
     BOOST_TEST(std::string(e->what()).size() < 4'096u);
     return *e;
@@ -128,13 +134,18 @@ BOOST_AUTO_TEST_CASE(http_errors_without_a_problem_document_are_typed)
         for (const unsigned status : {400u, 403u, 404u, 405u, 429u, 500u, 502u, 503u}) {
             BOOST_TEST_CONTEXT(p.step << " " << status)
             {
-                const error e = error_at(p, [&](https_response& a) {
+                const auto e = outcome_at(p, [&](https_response& a) {
                     a = https_response();
                     a.status = status;
                 });
-                BOOST_REQUIRE(e.problem());
-                BOOST_TEST(e.problem()->status == status);
-                BOOST_TEST(e.step() == p.step);
+                // What a CA in trouble has done nevertheless shows in the order and its authorizations.
+                const std::string_view step = p.step;
+                BOOST_REQUIRE(e.has_value() != (status >= 500 && (step == "challenge" || step == "finalize")));
+                if (!e)
+                    continue;
+                BOOST_REQUIRE(e->problem());
+                BOOST_TEST(e->problem()->status == status);
+                BOOST_TEST(e->step() == p.step);
             }
         }
     }
@@ -158,9 +169,12 @@ BOOST_AUTO_TEST_CASE(every_problem_type_comes_through_with_its_text)
 BOOST_AUTO_TEST_CASE(an_order_that_never_becomes_ready_ends_in_time)
 {
     bench b;
-    b.net->rewrite = [](std::size_t, const https_request& r, https_response& a) {
-        if (r.url.ends_with("/finalize"))
-            a = problem_answer(403, "orderNotReady", "never");
+    b.net->rewrite = [&](std::size_t, const https_request& r, https_response& a) {
+        if (!r.url.ends_with("/finalize"))
+            return;
+        a = problem_answer(403, "orderNotReady", "never");
+        for (auto& [url, o] : b.ca.orders)
+            o.status = "ready";
     };
     client c(b.options());
     const auto e = b.failure_of(obtain_cold(c, b.responder));
