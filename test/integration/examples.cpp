@@ -44,7 +44,9 @@ std::vector<std::string> server_command(const std::string& name, const pebble& c
 process start_server(const std::string& name, const pebble& ca, std::vector<std::string> more = {})
 {
     process server(server_command(name, ca, std::move(more)));
-    BOOST_TEST_REQUIRE(server.wait_for_text("listening on https://"), server.all());
+    if (!server.wait_for_text("listening on https://"))
+        BOOST_FAIL(name + " does not listen: " + server.all() + "; its exit code is " +
+            std::to_string(server.wait(0ms).value_or(-1)));
     return server;
 }
 

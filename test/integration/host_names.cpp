@@ -93,7 +93,9 @@ BOOST_AUTO_TEST_CASE(internationalized_names_are_served_as_a_labels)
 BOOST_AUTO_TEST_CASE(a_validation_that_was_not_asked_for_gets_no_certificate)
 {
     auto& ca = usual_ca();
-    site s(ca);
+    site_options options;
+    options.config.challenge_grace = 0s;
+    site s(ca, options);
     s.serve();
     s.obtain("stranger.example");
     for (const char* name : {"stranger.example", "unknown-stranger.example"}) {
