@@ -76,6 +76,7 @@ try {
     asio::io_context io;
     acme::manager certificates(io.get_executor(), options);
     asio::ssl::context tls(asio::ssl::context::tls_server);
+    tls.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
     acme::install(tls, certificates);
 
     tcp::acceptor acceptor(io, parse_address(given.get("--https", "[::]:443")));
