@@ -61,6 +61,8 @@ asio::awaitable<void> manager::core::issue(std::shared_ptr<issuance> running)
     } catch (...) {
         failure = current_error();
     }
+    if (running->done)
+        co_return;
     if (failure)
         fail(*running, *failure);
     else
@@ -249,11 +251,6 @@ void manager::core::succeed(issuance& running, certificate_ptr c)
 
 void manager::core::fail(issuance& running, const error& e)
 {
-    if (stopped_) {
-        running.failure = error(make_error_code(errc::shut_down), step).with_host(running.host);
-        complete(running);
-        return;
-    }
     if (order_is_dead(e.code())) {
         with_state([&](state& s) { s.orders.erase(running.host); });
         changed({keys_.order(running.host)});

@@ -6,14 +6,20 @@
 namespace acme {
 namespace {
 
-template <class Core>
-asio::awaitable<void> register_after(std::shared_ptr<Core> self, std::string email, terms_prompt prompt)
+// Held on both sides: the operation needs its core, and its caller an `acme::error`, even one cancelled beforehand.
+template <class Core, class T>
+asio::awaitable<T> call(const std::shared_ptr<Core>& core, asio::awaitable<T> operation)
 {
-    auto terms = co_await on_strand(self->get_strand(), hold(self, self->join(self->terms_of_service())));
+    return hold(core, on_strand(core->get_strand(), hold(core, std::move(operation))));
+}
+
+template <class Core>
+asio::awaitable<void> register_after(std::shared_ptr<Core> core, std::string email, terms_prompt prompt)
+{
+    auto terms = co_await call(core, core->join(core->terms_of_service()));
     if (!terms.empty() && !prompt(terms))
         throw error(make_error_code(errc::terms_refused), "registration", terms);
-    auto registration = self->join(self->register_account(std::move(email)));
-    co_await on_strand(self->get_strand(), hold(self, std::move(registration)));
+    co_await call(core, core->join(core->register_account(std::move(email))));
 }
 
 } // namespace
@@ -32,20 +38,20 @@ manager::~manager()
 
 asio::awaitable<certificate_ptr> manager::async_get_certificate(std::string host)
 {
-    return on_strand(core_->get_strand(), hold(core_, core_->get_certificate(std::move(host), std::nullopt)));
+    return call(core_, core_->get_certificate(std::move(host), std::nullopt));
 }
 
 asio::awaitable<certificate_ptr> manager::async_get_certificate(client_hello hello)
 {
     auto wait = core_->options().handshake_wait;
-    return on_strand(core_->get_strand(), hold(core_, core_->get_certificate(std::move(hello.server_name), wait)));
+    return call(core_, core_->get_certificate(std::move(hello.server_name), wait));
 }
 
 asio::awaitable<void> manager::async_register(std::string email, terms_prompt prompt)
 {
     if (prompt)
-        return register_after(core_, std::move(email), std::move(prompt));
-    return on_strand(core_->get_strand(), hold(core_, core_->join(core_->register_account(std::move(email)))));
+        return hold(core_, register_after(core_, std::move(email), std::move(prompt)));
+    return call(core_, core_->join(core_->register_account(std::move(email))));
 }
 
 bool manager::registered() const
@@ -60,12 +66,12 @@ void manager::set_hosts(std::vector<std::string> hosts)
 
 asio::awaitable<void> manager::async_cache_file(std::filesystem::path path)
 {
-    return on_strand(core_->get_strand(), hold(core_, core_->join(core_->use_cache_file(std::move(path)))));
+    return call(core_, core_->join(core_->use_cache_file(std::move(path))));
 }
 
 asio::awaitable<void> manager::async_use_store(std::shared_ptr<store> where)
 {
-    return on_strand(core_->get_strand(), hold(core_, core_->join(core_->use_store(std::move(where)))));
+    return call(core_, core_->join(core_->use_store(std::move(where))));
 }
 
 std::string manager::marshal() const
@@ -99,7 +105,7 @@ void manager::validation_answered(std::string host)
 
 asio::awaitable<void> manager::async_shutdown()
 {
-    return on_strand(core_->get_strand(), hold(core_, core_->shutdown()));
+    return call(core_, core_->shutdown());
 }
 
 asio::strand<asio::any_io_executor> manager::get_executor() const noexcept

@@ -107,10 +107,17 @@ asio::awaitable<void> manager::core::shutdown()
     watchers_.close();
 }
 
+// A task that has not begun yet never will, so what waits for it, or was left to it, ends here.
 void manager::core::stop()
 {
     stopped_ = true;
     tasks_.close();
+    while (!issuances_.empty()) {
+        auto running = issuances_.begin()->second;
+        running->failure = error(make_error_code(errc::shut_down), "issuance").with_host(running->host);
+        complete(*running);
+    }
+    index_->challenges.clear();
 }
 
 } // namespace acme

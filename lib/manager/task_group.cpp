@@ -45,8 +45,8 @@ void task_group::spawn(asio::awaitable<void> operation)
         return;
     auto entry = std::make_shared<member>(state_);
     auto finished = [entry](std::exception_ptr) {};
-    asio::co_spawn(
-        strand_, std::move(operation), asio::bind_cancellation_slot(entry->task()->signal.slot(), std::move(finished)));
+    asio::co_spawn(strand_, posted(std::move(operation)),
+        asio::bind_cancellation_slot(entry->task()->signal.slot(), std::move(finished)));
 }
 
 void task_group::close()
