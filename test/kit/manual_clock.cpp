@@ -8,6 +8,8 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -18,14 +20,37 @@ namespace asio = boost::asio;
 struct manual_clock::waiter
 {
     waiter(asio::any_io_executor executor, duration end_)
-        : event(std::move(executor), std::chrono::steady_clock::time_point::max())
+        : event(std::in_place, std::move(executor), std::chrono::steady_clock::time_point::max())
         , end(end_)
     {}
 
-    asio::steady_timer event;
+    std::mutex mutex;
+    // It goes with its coroutine, which may end with its context, while the clock goes on.
+    std::optional<asio::steady_timer> event;
     duration end;
     bool due = false;
 };
+
+namespace {
+
+template <class Waiter>
+struct in_frame
+{
+    explicit in_frame(std::shared_ptr<Waiter> w)
+        : waiting(std::move(w))
+    {}
+    ~in_frame()
+    {
+        const std::lock_guard lock(waiting->mutex);
+        waiting->event.reset();
+    }
+    in_frame(const in_frame&) = delete;
+    in_frame& operator=(const in_frame&) = delete;
+
+    std::shared_ptr<Waiter> waiting;
+};
+
+} // namespace
 
 // Strikes the waiter off also where its coroutine is destroyed.
 struct manual_clock::registration
@@ -85,8 +110,9 @@ asio::awaitable<void> manual_clock::async_wait(duration d)
 {
     const auto self = std::make_shared<waiter>(co_await asio::this_coro::executor, d);
     const registration guard(*this, self);
+    const in_frame<waiter> end(self);
     boost::system::error_code ec;
-    co_await self->event.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    co_await self->event->async_wait(asio::redirect_error(asio::use_awaitable, ec));
     if (!self->due)
         throw boost::system::system_error(ec);
 }
@@ -95,11 +121,15 @@ asio::awaitable<void> manual_clock::async_wait(duration d)
 void manual_clock::wake_due()
 {
     std::erase_if(waiters_, [this](const std::shared_ptr<waiter>& w) {
+        const std::lock_guard lock(w->mutex);
+        if (!w->event)
+            return true;
         if (w->end > steady_)
             return false;
-        asio::post(w->event.get_executor(), [w] {
+        asio::post(w->event->get_executor(), [w] {
             w->due = true;
-            w->event.cancel();
+            if (w->event)
+                w->event->cancel();
         });
         return true;
     });
@@ -116,6 +146,10 @@ void manual_clock::advance(duration d)
 bool manual_clock::advance_to_next()
 {
     const std::lock_guard lock(mutex_);
+    std::erase_if(waiters_, [](const std::shared_ptr<waiter>& w) {
+        const std::lock_guard lock_waiter(w->mutex);
+        return !w->event;
+    });
     if (waiters_.empty())
         return false;
     const auto first = std::min_element(
