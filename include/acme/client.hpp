@@ -95,7 +95,7 @@ struct obtain_request
     std::function<boost::asio::awaitable<void>(const acme::order&)> before_finalize;
     /// Awaited before each newOrder request (not before resuming `order_url`): the moment to ask a rate limit. Optional.
     std::function<boost::asio::awaitable<void>()> before_new_order;
-    /// For everything together.
+    /// For everything together but `before_new_order`.
     std::chrono::seconds timeout{600};
 
     obtain_request() = default;
