@@ -1,5 +1,7 @@
 #pragma once
 
+#include "transport/posted.hpp"
+
 #include <acme/clock.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -24,8 +26,9 @@ boost::asio::awaitable<std::optional<T>> async_within(
 {
     namespace asio = boost::asio;
     const auto executor = co_await asio::this_coro::executor;
-    auto group = asio::experimental::make_parallel_group(asio::co_spawn(executor, std::move(work), asio::deferred),
-        asio::co_spawn(executor, c.async_wait(limit), asio::deferred));
+    auto group =
+        asio::experimental::make_parallel_group(asio::co_spawn(executor, posted(std::move(work)), asio::deferred),
+            asio::co_spawn(executor, posted(c.async_wait(limit)), asio::deferred));
     auto outcome = co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
     auto& [order, failure, result, timer_failure] = outcome;
     if (!failure)

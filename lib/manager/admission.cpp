@@ -12,7 +12,7 @@ constexpr const char* step = "certificate request";
 
 asio::awaitable<void> finished(std::shared_ptr<issuance> running)
 {
-    // Completes by cancellation only; who was cancelled, the timer or its waiter, is seen by `done`.
+    // Completes when the issuance is done, or the waiter cancelled; `done` tells which.
     co_await running->finished.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 

@@ -295,7 +295,8 @@ retry_advice manager::core::postpone_refresh(const std::string& host, const erro
 void manager::core::complete(issuance& running)
 {
     running.done = true;
-    running.finished.cancel();
+    // Not just cancelled: who is about to wait must not wait for ever.
+    running.finished.expires_at(asio::steady_timer::time_point::min());
     issuances_.erase(running.host);
     wake();
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "transport/posted.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -9,7 +11,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -35,15 +36,6 @@ struct strand_task
             signal.emit(type);
     }
 };
-
-// A coroutine that is cancelled and ends before it ever suspended leaves co_spawn with an exception, its handler not
-// called (Asio 1.26). So it suspends first; nor does it run within whatever starts it.
-template <class T>
-asio::awaitable<T> posted(asio::awaitable<T> operation)
-{
-    co_await asio::post(asio::use_awaitable);
-    co_return co_await std::move(operation);
-}
 
 // co_spawn(strand, ..., use_awaitable) from another executor would hand a raw pointer to its signal across threads on
 // cancellation (Asio 1.26). Here the signal is owned by what crosses, and emitted on the strand only.
