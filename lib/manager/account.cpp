@@ -98,6 +98,7 @@ asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, s
             s.account.emplace();
         if (!s.account->private_key)
             s.account->private_key = c->account_key();
+        unsaved_.insert(keys_.account());
     });
     watchers_.notify();
     co_await save(keys_.account());
@@ -108,6 +109,7 @@ asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, s
     with_state([&](state& s) {
         if (s.account && s.account->private_key == c->account_key())
             s.account->url = account.url;
+        unsaved_.insert(keys_.account());
     });
     watchers_.notify();
     co_await save(keys_.account());

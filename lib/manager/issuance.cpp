@@ -181,6 +181,7 @@ asio::awaitable<void> manager::core::save_order(std::string host, key certificat
             record.attempts = 0;
         record.url = url;
         record.certificate_key = certificate_key;
+        unsaved_.insert(keys_.order(host));
     });
     watchers_.notify();
     co_await save(keys_.order(host));
@@ -213,9 +214,12 @@ asio::awaitable<void> manager::core::take_request_token()
 
 asio::awaitable<void> manager::core::install(std::string host, certificate_record record)
 {
+    // Marked together with the change: a save that is cancelled before it begins must not be forgotten.
     with_state([&](state& s) {
         s.certificates[host] = record;
         s.orders.erase(host);
+        unsaved_.insert(keys_.certificate(host));
+        unsaved_.insert(keys_.order(host));
     });
     co_await save(keys_.certificate(host));
     index_->certificates.insert(host, record.certificate);
