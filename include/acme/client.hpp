@@ -31,7 +31,10 @@ struct external_account
     std::string mac_key;
 
     external_account() = default;
-    external_account(std::string key_id_, std::string mac_key_) : key_id(std::move(key_id_)), mac_key(std::move(mac_key_)) {}
+    external_account(std::string key_id_, std::string mac_key_)
+        : key_id(std::move(key_id_))
+        , mac_key(std::move(mac_key_))
+    {}
 };
 
 /// A newAccount request (RFC 8555 section 7.3).
@@ -51,7 +54,8 @@ struct order_request
     std::vector<identifier> identifiers;
     /// draft-ietf-acme-profiles; empty for the CA's default.
     std::string profile;
-    /// The `certificate::renewal_id()` of the certificate that this order replaces (RFC 9773 section 5); empty for none.
+    /// The `certificate::renewal_id()` of the certificate that this order replaces (RFC 9773 section 5); empty for
+    /// none.
     std::string replaces;
 
     order_request() = default;
@@ -77,8 +81,9 @@ public:
     /// Makes ready to answer; on return the CA may validate. `key_authorization` is RFC 8555 section 8.1's.
     virtual boost::asio::awaitable<void> async_provision(identifier id, challenge c, std::string key_authorization) = 0;
 
-    /// Stops answering. Called once for each `async_provision` that was begun, whatever the outcome (also when cancelled, when it can't be awaited, hence no
-    /// awaitable). Validations may straggle in for some seconds after the authorization became final.
+    /// Stops answering. Called once for each `async_provision` that was begun, whatever the outcome (also when
+    /// cancelled, when it can't be awaited, hence no awaitable). Validations may straggle in for some seconds after the
+    /// authorization became final.
     virtual void withdraw(const identifier& id, const challenge& c) noexcept = 0;
 };
 
@@ -88,12 +93,14 @@ struct obtain_request
     order_request order;
     /// The certificate's key. Must not be the account's.
     key certificate_key;
-    /// The URL of an order begun earlier with the same key; empty to place a new one. An order that the CA no longer knows, or that
-    /// became invalid, is replaced by a new one.
+    /// The URL of an order begun earlier with the same key; empty to place a new one. An order that the CA no longer
+    /// knows, or that became invalid, is replaced by a new one.
     std::string order_url;
-    /// Awaited before the finalize request: the moment to save the order's URL and the key, so that a crash loses no certificate. Optional.
+    /// Awaited before the finalize request: the moment to save the order's URL and the key, so that a crash loses no
+    /// certificate. Optional.
     std::function<boost::asio::awaitable<void>(const acme::order&)> before_finalize;
-    /// Awaited before each newOrder request (not before resuming `order_url`): the moment to ask a rate limit. Optional.
+    /// Awaited before each newOrder request (not before resuming `order_url`): the moment to ask a rate limit.
+    /// Optional.
     std::function<boost::asio::awaitable<void>()> before_new_order;
     /// For everything together but `before_new_order`.
     std::chrono::seconds timeout{600};
@@ -119,8 +126,9 @@ struct client_options
 
 /// An ACME client: each operation of RFC 8555 as an awaitable of its own, and the whole order.
 ///
-/// The directory is fetched at first need and kept for an hour. Nonces are kept from every answer. A request refused with badNonce
-/// is signed again with the nonce of that answer, up to 8 times (RFC 8555 section 6.5); nothing else is sent again by itself.
+/// The directory is fetched at first need and kept for an hour. Nonces are kept from every answer. A request refused
+/// with badNonce is signed again with the nonce of that answer, up to 8 times (RFC 8555 section 6.5); nothing else is
+/// sent again by itself.
 ///
 /// Thread safety: none; use one client from one strand (or one thread). Operations may overlap.
 /// Lifetime: the client must outlive its operations. Moving is not supported.
@@ -142,7 +150,8 @@ public:
     /// RFC 8555 section 7.1.1.
     boost::asio::awaitable<directory> async_directory();
 
-    /// Creates the account of `account_key()`, or finds it where the CA has it already (RFC 8555 section 7.3). Sets `account_url()`.
+    /// Creates the account of `account_key()`, or finds it where the CA has it already (RFC 8555 section 7.3). Sets
+    /// `account_url()`.
     boost::asio::awaitable<account> async_new_account(account_request request);
     /// Looks the account of `account_key()` up, without creating one (section 7.3.1). Empty where the CA has none.
     boost::asio::awaitable<std::optional<account>> async_find_account();
@@ -152,8 +161,8 @@ public:
     boost::asio::awaitable<account> async_update_account(std::vector<std::string> contact);
     /// Section 7.3.6; can't be undone.
     boost::asio::awaitable<account> async_deactivate_account();
-    /// Changes the account's key (section 7.3.5). On success `account_key()` is the new one; after an error other than a problem document, which key is in force is unknown:
-    /// ask with `async_find_account`.
+    /// Changes the account's key (section 7.3.5). On success `account_key()` is the new one; after an error other than
+    /// a problem document, which key is in force is unknown: ask with `async_find_account`.
     boost::asio::awaitable<void> async_key_change(key new_key);
 
     /// Section 7.4. The order may be an older one that the CA returns again.
@@ -178,9 +187,10 @@ public:
     /// The key authorization of a challenge (section 8.1).
     std::string key_authorization(const challenge& c) const;
 
-    /// Carries an order through: places or resumes it, has its challenges answered by `r`, finalizes it, waits, downloads the certificate and accepts it (`acme::accept`).
-    /// Polls start at 15 ms and back off to 10 s; a Retry-After is obeyed up to 60 s. Throws also `errc::order_invalid`, `authorization_invalid`, `no_usable_challenge`, `certificate_rejected`, `timed_out`.
-    /// `r` must outlive the call.
+    /// Carries an order through: places or resumes it, has its challenges answered by `r`, finalizes it, waits,
+    /// downloads the certificate and accepts it (`acme::accept`). Polls start at 15 ms and back off to 10 s; a
+    /// Retry-After is obeyed up to 60 s. Throws also `errc::order_invalid`, `authorization_invalid`,
+    /// `no_usable_challenge`, `certificate_rejected`, `timed_out`. `r` must outlive the call.
     boost::asio::awaitable<certificate_ptr> async_obtain(obtain_request request, responder& r);
 
 private:

@@ -9,7 +9,8 @@
 
 namespace acme {
 
-/// The only source of time of a manager or client: certificate dates and waits between requests. (Network time limits are the transport's own.)
+/// The only source of time of a manager or client: certificate dates and waits between requests. (Network time limits
+/// are the transport's own.)
 ///
 /// Thread safety: all members may be called from any thread.
 class clock

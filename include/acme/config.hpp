@@ -14,12 +14,14 @@
 
 namespace acme {
 
-/// What a manager spends at most of a CA's patience. The defaults keep an unattended server below Let's Encrypt's limits.
+/// What a manager spends at most of a CA's patience. The defaults keep an unattended server below Let's Encrypt's
+/// limits.
 struct limits
 {
     /// A token for each certificate order, for a new host or a refresh. An order waits for its token.
     rate requests{20, std::chrono::minutes(1)};
-    /// A token for each host that has no certificate yet; refreshes are exempt. Without a token the host is refused (`errc::too_many_new_hosts`).
+    /// A token for each host that has no certificate yet; refreshes are exempt. Without a token the host is refused
+    /// (`errc::too_many_new_hosts`).
     rate new_hosts{20, std::chrono::hours(3)};
 
     limits() = default;
@@ -37,7 +39,8 @@ struct config
 {
     /// The CA's RFC 8555 directory: `lets_encrypt`, `lets_encrypt_staging`, or any other https URL.
     std::string directory_url{lets_encrypt};
-    /// How the CA's server is reached; `https.ca_file` is the trust anchor of a private CA. Not used where `transport` is set.
+    /// How the CA's server is reached; `https.ca_file` is the trust anchor of a private CA. Not used where `transport`
+    /// is set.
     https_options https;
     /// For CAs that demand it (RFC 8555 section 7.3.4).
     std::optional<external_account> external;

@@ -30,7 +30,8 @@ struct certificate_obtained
     std::chrono::system_clock::time_point next_refresh{};
 };
 
-/// An issuance failed. A refresh is tried again at `retry().not_before`; for a host without a certificate, requests are refused until then.
+/// An issuance failed. A refresh is tried again at `retry().not_before`; for a host without a certificate, requests are
+/// refused until then.
 struct issuance_failed
 {
     std::string host;
@@ -58,7 +59,8 @@ struct state_refused
     acme::error error;
 };
 
-using event = std::variant<account_registered, certificate_obtained, issuance_failed, validation_answered, save_failed, state_refused>;
+using event = std::variant<account_registered, certificate_obtained, issuance_failed, validation_answered, save_failed,
+    state_refused>;
 
 /// One line for a log, without control characters.
 std::string describe(const event& e);

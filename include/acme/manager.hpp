@@ -24,10 +24,12 @@ class credentials
 public:
     virtual ~credentials() = default;
 
-    /// The certificate for a server name: exact, else its wildcard. Case and one trailing dot do not matter. Null where there is none.
+    /// The certificate for a server name: exact, else its wildcard. Case and one trailing dot do not matter. Null where
+    /// there is none.
     virtual certificate_ptr find(std::string_view server_name) const noexcept = 0;
 
-    /// The certificate that answers a pending tls-alpn-01 challenge for a server name (RFC 8737 section 3). Null where there is none.
+    /// The certificate that answers a pending tls-alpn-01 challenge for a server name (RFC 8737 section 3). Null where
+    /// there is none.
     virtual certificate_ptr find_challenge(std::string_view server_name) const noexcept = 0;
 };
 
@@ -38,7 +40,9 @@ struct client_hello
     std::string server_name;
 
     client_hello() = default;
-    explicit client_hello(std::string server_name_) : server_name(std::move(server_name_)) {}
+    explicit client_hello(std::string server_name_)
+        : server_name(std::move(server_name_))
+    {}
 };
 
 /// Asked with the URL of the CA's terms of service; true agrees.
@@ -51,9 +55,9 @@ class notification_channel;
 class watcher
 {
 public:
-    /// Completes when the state has changed since the last receive (the first completes at once); changes in between coalesce into one. Throws
-    /// `errc::shut_down` once the manager is shut down or destroyed and no notification is left.
-    /// Cancellation: terminal; no notification is lost by it.
+    /// Completes when the state has changed since the last receive (the first completes at once); changes in between
+    /// coalesce into one. Throws `errc::shut_down` once the manager is shut down or destroyed and no notification is
+    /// left. Cancellation: terminal; no notification is lost by it.
     boost::asio::awaitable<void> async_receive();
 
     ~watcher();
@@ -67,16 +71,19 @@ private:
     std::shared_ptr<notification_channel> channel_;
 };
 
-/// Obtains certificates for host names from an ACME CA at first need, keeps them at hand for TLS handshakes, refreshes them before they expire, and saves them.
+/// Obtains certificates for host names from an ACME CA at first need, keeps them at hand for TLS handshakes, refreshes
+/// them before they expire, and saves them.
 ///
-/// A manager never starts a thread and does nothing until it is used. Its supervising task runs on a strand of the executor given; it is started by the first
-/// operation that needs it.
+/// A manager never starts a thread and does nothing until it is used. Its supervising task runs on a strand of the
+/// executor given; it is started by the first operation that needs it.
 ///
 /// Thread safety: all members may be called from any thread, and awaited from any executor; they resume there.
 /// Errors: awaitables throw `acme::error`.
-/// Cancellation: terminal. Cancelling a caller that waits for a certificate does not cancel the issuance, which others may wait for and which
+/// Cancellation: terminal. Cancelling a caller that waits for a certificate does not cancel the issuance, which others
+/// may wait for and which
 ///     goes on for its own sake.
-/// Lifetime: destroying the manager ends everything at once; operations still awaited fail with `errc::shut_down`. Call `async_shutdown` first for a graceful end.
+/// Lifetime: destroying the manager ends everything at once; operations still awaited fail with `errc::shut_down`. Call
+/// `async_shutdown` first for a graceful end.
 class manager
 {
 public:
@@ -85,38 +92,47 @@ public:
     manager(const manager&) = delete;
     manager& operator=(const manager&) = delete;
 
-    /// The certificate of a host, obtained first where there is none. Without a limit of its own on the wait: cancel it, or rely on `config::issuance_timeout`.
+    /// The certificate of a host, obtained first where there is none. Without a limit of its own on the wait: cancel
+    /// it, or rely on `config::issuance_timeout`.
     ///
-    /// The name is normalised (lower case, no trailing dot) and refused where it is no host name (`errc::invalid_host_name`) or not allowed (`host_not_allowed`). Concurrent calls for one
-    /// host share one order. Throws also `recently_failed`, `too_many_new_hosts`, `too_many_waiters`, and what the issuance ended with.
+    /// The name is normalised (lower case, no trailing dot) and refused where it is no host name
+    /// (`errc::invalid_host_name`) or not allowed (`host_not_allowed`). Concurrent calls for one host share one order.
+    /// Throws also `recently_failed`, `too_many_new_hosts`, `too_many_waiters`, and what the issuance ended with.
     boost::asio::awaitable<certificate_ptr> async_get_certificate(std::string host);
 
     /// The same for a handshake: bounded by `config::handshake_wait`. Throws `errc::no_server_name` for an empty name.
     boost::asio::awaitable<certificate_ptr> async_get_certificate(client_hello hello);
 
-    /// Registers with the CA, with a contact address, or none where `email` is empty. `prompt` is asked, on the caller's executor, to agree to the CA's terms of service, where it has any; without a prompt the manager agrees
-    /// (RFC 8555 section 7.3.3). Without this call the manager registers anonymously and agrees at first need. Where an account exists already and `email` is not empty, its contact is updated.
-    /// Throws `errc::terms_refused`, and what the CA answers.
+    /// Registers with the CA, with a contact address, or none where `email` is empty. `prompt` is asked, on the
+    /// caller's executor, to agree to the CA's terms of service, where it has any; without a prompt the manager agrees
+    /// (RFC 8555 section 7.3.3). Without this call the manager registers anonymously and agrees at first need. Where an
+    /// account exists already and `email` is not empty, its contact is updated. Throws `errc::terms_refused`, and what
+    /// the CA answers.
     boost::asio::awaitable<void> async_register(std::string email, terms_prompt prompt = {});
 
     /// Whether the manager has an account at its CA.
     bool registered() const;
 
-    /// The hosts for which certificates may be requested, exactly these from now on; replaces any earlier list. An empty list allows none. Until the first call all are
-    /// allowed. Certificates at hand are served all the same. Part of the saved state. Throws `acme::error` (`errc::invalid_host_name`) for a name that is none, and then changes nothing.
+    /// The hosts for which certificates may be requested, exactly these from now on; replaces any earlier list. An
+    /// empty list allows none. Until the first call all are allowed. Certificates at hand are served all the same. Part
+    /// of the saved state. Throws `acme::error` (`errc::invalid_host_name`) for a name that is none, and then changes
+    /// nothing.
     void set_hosts(std::vector<std::string> hosts);
 
-    /// Loads the state from a file and saves every change to it from then on (`async_open_file_store`). What the manager holds already is kept where the file has nothing newer, and saved.
-    /// Throws where the file is damaged, foreign or unreadable; the file is then left untouched and the manager unchanged.
+    /// Loads the state from a file and saves every change to it from then on (`async_open_file_store`). What the
+    /// manager holds already is kept where the file has nothing newer, and saved. Throws where the file is damaged,
+    /// foreign or unreadable; the file is then left untouched and the manager unchanged.
     boost::asio::awaitable<void> async_cache_file(std::filesystem::path path);
 
     /// The same with any store. At most one store; a second call throws `errc::conflict`.
     boost::asio::awaitable<void> async_use_store(std::shared_ptr<store> where);
 
-    /// The whole state (account with its key, certificates with their keys, hosts, limits) as an opaque string. It holds private keys.
+    /// The whole state (account with its key, certificates with their keys, hosts, limits) as an opaque string. It
+    /// holds private keys.
     std::string marshal() const;
 
-    /// Replaces the state by one that `marshal` returned, of this or another manager. Throws `acme::error` (`errc::damaged_state`, `foreign_state`), and then changes nothing.
+    /// Replaces the state by one that `marshal` returned, of this or another manager. Throws `acme::error`
+    /// (`errc::damaged_state`, `foreign_state`), and then changes nothing.
     void unmarshal(std::string_view state);
 
     /// A new subscription to state changes: everything that `marshal` covers. The first receive completes at once.
@@ -128,8 +144,9 @@ public:
     /// Tells that a tls-alpn-01 validation of `host` was answered by a handshake; becomes an event.
     void validation_answered(std::string host);
 
-    /// Ends the supervising task gracefully: no new issuance is begun, those under way are cancelled (an order that was finalized is resumed at the next start), the state is saved.
-    /// Certificates at hand can still be served. Waiting callers get `errc::shut_down`.
+    /// Ends the supervising task gracefully: no new issuance is begun, those under way are cancelled (an order that was
+    /// finalized is resumed at the next start), the state is saved. Certificates at hand can still be served. Waiting
+    /// callers get `errc::shut_down`.
     boost::asio::awaitable<void> async_shutdown();
 
     /// The manager's strand.
