@@ -80,8 +80,7 @@ private:
 /// Thread safety: all members may be called from any thread, and awaited from any executor; they resume there.
 /// Errors: awaitables throw `acme::error`.
 /// Cancellation: terminal. Cancelling a caller that waits for a certificate does not cancel the issuance, which others
-/// may wait for and which
-///     goes on for its own sake.
+///     may wait for and which goes on for its own sake.
 /// Lifetime: destroying the manager ends everything at once; operations still awaited fail with `errc::shut_down`. Call
 /// `async_shutdown` first for a graceful end.
 class manager
