@@ -181,7 +181,7 @@ public:
     /// `step` names the ACME operation in words such as "newOrder" or "TLS connection to the CA"; it must not be
     /// hostile text. `explanation` may be.
     error(boost::system::error_code ec, std::string step, std::string explanation = {});
-    error(boost::system::error_code ec, std::string step, acme::problem p);
+    error(boost::system::error_code ec, std::string step, acme::problem p, std::string explanation = {});
 
     const char* what() const noexcept override { return what_.c_str(); }
 

@@ -100,7 +100,7 @@ asio::awaitable<certificate_ptr> order_loop::async_finish()
         case order_step::kind::download: co_return co_await async_download();
         case order_step::kind::failed:
             if (step.problem)
-                throw error(step.code, "order", std::move(*step.problem));
+                throw error(step.code, "order", std::move(*step.problem), std::move(step.why));
             throw error(step.code, "order", std::move(step.why));
         }
     }

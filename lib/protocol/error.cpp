@@ -179,9 +179,10 @@ error::error(boost::system::error_code ec, std::string step, std::string explana
     compose();
 }
 
-error::error(boost::system::error_code ec, std::string step, acme::problem p)
+error::error(boost::system::error_code ec, std::string step, acme::problem p, std::string explanation)
     : system_error(ec)
     , step_(std::move(step))
+    , explanation_(std::move(explanation))
     , problem_(std::move(p))
 {
     compose();

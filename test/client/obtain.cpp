@@ -121,6 +121,9 @@ BOOST_AUTO_TEST_CASE(a_failed_validation_is_reported_with_the_cas_words)
     BOOST_TEST(e->code() == errc::authorization_invalid);
     BOOST_REQUIRE(e->problem());
     BOOST_TEST(e->problem()->detail == "Timeout during connect (likely firewall problem)");
+    const bool named = e->explanation() == "the authorization for a.example.com is invalid" ||
+        e->explanation() == "the authorization for b.example.com is invalid";
+    BOOST_TEST(named, e->explanation());
     BOOST_TEST(b.net->count("POST", "/finalize") == 0u);
     check_clean(b);
 }
