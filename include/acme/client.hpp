@@ -90,8 +90,9 @@ public:
 /// What `client::async_obtain` is to do.
 struct obtain_request
 {
+    /// Identifiers may be in any case; the certificate has them in lower case.
     order_request order;
-    /// The certificate's key. Must not be the account's.
+    /// The certificate's key; generated where empty. Must not be the account's (`errc::bad_csr`).
     key certificate_key;
     /// The URL of an order begun earlier with the same key; empty to place a new one. An order that the CA no longer
     /// knows, or that became invalid, is replaced by a new one.
@@ -99,7 +100,7 @@ struct obtain_request
     /// Awaited as soon as a new order is placed, before anything is done for it: the moment to save its URL and the
     /// key, so that a crash loses no certificate and nothing is ordered twice. Optional.
     std::function<boost::asio::awaitable<void>(const acme::order&)> order_placed;
-    /// Awaited before each newOrder request (not before resuming `order_url`): the moment to ask a rate limit.
+    /// Awaited before a new order is placed (not before resuming `order_url`): the moment to ask a rate limit.
     /// Optional.
     std::function<boost::asio::awaitable<void>()> before_new_order;
     /// For everything together but `before_new_order`.
@@ -127,16 +128,19 @@ struct client_options
 /// An ACME client: each operation of RFC 8555 as an awaitable of its own, and the whole order.
 ///
 /// The directory is fetched at first need and kept for an hour. Nonces are kept from every answer. A request refused
-/// with badNonce is signed again with the nonce of that answer, up to 8 times (RFC 8555 section 6.5); nothing else is
-/// sent again by itself.
+/// with badNonce is signed again with the nonce of that answer, up to 8 times (RFC 8555 section 6.5); one to a URL of
+/// the directory that the CA no longer knows is sent again to the URL of a fresh directory; and the transport may send
+/// a request twice (`transport::async_exchange`). `async_obtain` also repeats what is safe to repeat.
 ///
 /// Thread safety: none; use one client from one strand (or one thread). Operations may overlap.
 /// Lifetime: the client must outlive its operations. Moving is not supported.
 /// Errors: awaitables throw `acme::error`. An HTTP error becomes the `errc` of its problem type, with the problem.
+///     `error::retry()` says when another attempt is worth while.
 /// Cancellation: terminal; throws `operation_aborted`. The CA may or may not have acted on the request.
 class client
 {
 public:
+    /// Throws `std::invalid_argument` without a transport.
     explicit client(client_options options);
     ~client();
     client(const client&) = delete;
@@ -161,8 +165,9 @@ public:
     boost::asio::awaitable<account> async_update_account(std::vector<std::string> contact);
     /// Section 7.3.6; can't be undone.
     boost::asio::awaitable<account> async_deactivate_account();
-    /// Changes the account's key (section 7.3.5). On success `account_key()` is the new one; after an error other than
-    /// a problem document, which key is in force is unknown: ask with `async_find_account`.
+    /// Changes the account's key (section 7.3.5). On success `account_key()` is the new one. After an error, keep both:
+    /// the CA may have changed the key though its answer was lost, or came from something between. `async_find_account`
+    /// tells whether it knows the old one. Throws `errc::bad_public_key` for an empty key, or the one in force.
     boost::asio::awaitable<void> async_key_change(key new_key);
 
     /// Section 7.4. The order may be an older one that the CA returns again.

@@ -48,14 +48,15 @@ struct config
     std::string profile;
 
     acme::limits limits;
-    /// The longest that an issuance takes in all, waiting for `limits::requests` not counted.
+    /// The longest that an order takes at the CA, from the first request to the download.
     std::chrono::seconds issuance_timeout{300};
     /// Issuances under way at a time; more wait in line.
     std::size_t max_issuances = 100;
 
     /// The longest that a handshake waits for a certificate (`errc::timed_out` afterwards; the issuance goes on).
     std::chrono::seconds handshake_wait{30};
-    /// Handshakes that wait for certificates at a time: for one host, and in all.
+    /// Who waits for a certificate at a time, in handshakes or by `async_get_certificate`: for one host, and in all. As
+    /// many issuances may be under way or in line.
     std::size_t max_waiters_per_host = 1'000;
     std::size_t max_waiters = 10'000;
     /// Hosts whose failure is remembered at a time; the oldest is forgotten first.

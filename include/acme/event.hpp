@@ -94,7 +94,8 @@ using event = std::variant<account_registered, certificate_obtained, issuance_fa
 /// One line for a log, without control characters.
 std::string describe(const event& e);
 
-/// Called on the manager's strand, one at a time; must not block. An exception that it throws is ignored.
+/// Called on the manager's strand, one at a time; must not block. An exception that it throws is ignored. A call may
+/// still be under way in another thread while the manager is destroyed, so what it uses must outlive the context's run.
 using event_sink = std::function<void(const event&)>;
 
 } // namespace acme

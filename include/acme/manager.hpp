@@ -82,7 +82,8 @@ private:
 /// Cancellation: terminal. Cancelling a caller that waits for a certificate does not cancel the issuance, which others
 ///     may wait for and which goes on for its own sake.
 /// Lifetime: destroying the manager ends everything at once; operations still awaited fail with `errc::shut_down`. Call
-/// `async_shutdown` first for a graceful end.
+///     `async_shutdown` first for a graceful end. The executor's context must outlive the manager. Once used, a manager
+///     keeps its executor at work: `io_context::run` returns after its end only.
 class manager
 {
 public:
@@ -92,7 +93,8 @@ public:
     manager& operator=(const manager&) = delete;
 
     /// The certificate of a host, obtained first where there is none. Without a limit of its own on the wait: cancel
-    /// it, or rely on `config::issuance_timeout`.
+    /// it. (`config::issuance_timeout` bounds what is done with the CA for an order, not the wait for a store, a token
+    /// or a turn.)
     ///
     /// The name is normalised (lower case, no trailing dot) and refused where it is no host name
     /// (`errc::invalid_host_name`) or not allowed (`host_not_allowed`). Concurrent calls for one host share one order.
@@ -138,8 +140,8 @@ public:
     /// holds private keys.
     std::string marshal() const;
 
-    /// Replaces the state by one that `marshal` returned, of this or another manager. Throws `acme::error`
-    /// (`errc::damaged_state`, `foreign_state`), and then changes nothing.
+    /// Replaces the state by one that `marshal` returned, of this or another manager with the same directory URL.
+    /// Throws `acme::error` (`errc::damaged_state`, `foreign_state` for that of another CA), and then changes nothing.
     void unmarshal(std::string_view state);
 
     /// A new subscription to state changes: everything that `marshal` covers. The first receive completes at once.

@@ -87,6 +87,8 @@ struct order
     std::string replaces;
     /// The answer's Retry-After as a duration from the answer on, not yet clamped to what a poll waits.
     std::optional<std::chrono::seconds> retry_after;
+
+    order() = default;
 };
 
 enum class authorization_status
@@ -119,6 +121,8 @@ struct challenge
     std::string token;
     /// Why the validation failed; some CAs set it while `status` is still processing (RFC 8555 section 8.2).
     std::optional<acme::problem> error;
+
+    challenge() = default;
 };
 
 /// RFC 8555 section 7.1.4.

@@ -23,10 +23,9 @@ namespace acme {
 /// `boost::asio::awaitable<http_response>`, in which case the request lives until it is completed.
 ///
 /// It is called on the strand of the connection, so from several threads at a time where the manager's executor has
-/// several. The
-/// HTTP version, Content-Length, Connection, Date, Server and the omission of the body for HEAD are the server's
-/// business; a body longer than a response of its status may have is dropped. An exception is reported to `on_error`
-/// and answered with 500.
+/// several. The HTTP version, Content-Length, Connection, Date, Server and the omission of the body for HEAD are the
+/// server's business; a body longer than a response of its status may have is dropped. The trailer of a chunked request
+/// is dropped. An exception is reported to `on_error` and answered with 500.
 class http_application
 {
 public:
@@ -97,7 +96,8 @@ struct serve_options
     /// A request with a larger body, in octets, is answered with 413.
     std::uint64_t body_limit = 1024 * 1024;
     /// HTTPS connections at a time, and as many HTTP connections; more wait in the system's backlog. 0: a third of the
-    /// descriptors that the process may open, 10,000 at most.
+    /// descriptors that the process may open, 10,000 at most. 1 counts as 2: at most half of the HTTPS connections
+    /// wait for a certificate, so that the CA's validations come through.
     std::size_t max_connections = 0;
     /// How long requests under way may take once the server is to end.
     duration shutdown_grace = std::chrono::seconds(10);

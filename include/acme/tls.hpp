@@ -10,7 +10,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 
 struct ssl_st;
@@ -47,11 +49,38 @@ void install(boost::asio::ssl::context& tls, std::shared_ptr<const credentials> 
 boost::asio::ssl::context make_server_context(const manager& certificates);
 boost::asio::ssl::context make_server_context(std::shared_ptr<const credentials> certificates);
 
+/// How many handshakes wait for certificates, and how many may. Thread safety: from any thread.
+class handshake_waiters
+{
+public:
+    explicit handshake_waiters(std::size_t limit) noexcept
+        : limit_(limit)
+    {}
+
+    /// False where there are too many already; else one more waits, until `leave`.
+    bool enter() noexcept
+    {
+        if (count_.fetch_add(1) < limit_)
+            return true;
+        leave();
+        return false;
+    }
+    void leave() noexcept { count_.fetch_sub(1); }
+
+private:
+    const std::size_t limit_;
+    std::atomic<std::size_t> count_{0};
+};
+
 struct handshake_options
 {
     /// For the handshake's messages, all together; the wait for a certificate is not counted, it has a limit of its own
     /// (`config::handshake_wait`).
     std::chrono::steady_clock::duration timeout = std::chrono::seconds(10);
+    /// Shared by handshakes that must leave room for others: one that would be one waiter too many fails with
+    /// `errc::too_many_waiters`. Without it only `config::max_waiters` counts. A server that bounds its connections
+    /// needs it: the CA's validation must find a place while clients wait for the certificate.
+    std::shared_ptr<handshake_waiters> waiters;
 
     handshake_options() = default;
 };
@@ -81,8 +110,8 @@ boost::asio::awaitable<void> run_handshake(
 /// Thread safety: await it where the stream may be used: on its strand, or on its only thread.
 /// Errors: throws
 /// - `acme::error` with what `manager::async_get_certificate` threw, and the host: there is no certificate. The client
-///   was sent the alert unrecognized_name (a name that is invalid, absent, not allowed or refused by the CA) or
-///   internal_error (anything else).
+///   was sent the alert unrecognized_name (a name that is invalid, absent, not allowed or just refused by the CA) or
+///   internal_error (anything else, `errc::recently_failed` included).
 /// - `acme::error` with `errc::challenge_answered` after a validation, which the manager has been told of. This is no
 ///   client: close the connection.
 /// - `acme::error` with `errc::timed_out` when `options.timeout` has passed.

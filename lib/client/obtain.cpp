@@ -1,7 +1,9 @@
 #include "client/deadline.hpp"
 #include "client/order_loop.hpp"
 #include "client/session.hpp"
+#include "protocol/order.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace acme {
@@ -34,34 +36,54 @@ asio::awaitable<certificate_ptr> async_order_anew(order_loop& l)
     co_return co_await l.async_finish();
 }
 
+error too_late(std::chrono::seconds limit)
+{
+    return error(errc::timed_out, "order", "no certificate within " + std::to_string(limit.count()) + " s");
+}
+
 asio::awaitable<certificate_ptr> async_obtain(order_loop& l, clock& time, obtain_request& request)
 {
-    std::optional<certificate_ptr> done;
+    const auto limit = request.timeout;
+    auto left = limit;
     if (!request.order_url.empty()) {
-        done = co_await async_within(time, request.timeout, async_take_up(l));
-        if (done && *done)
-            co_return std::move(*done);
+        const auto start = time.now();
+        auto taken_up = co_await async_within(time, left, async_take_up(l));
+        if (!taken_up)
+            throw too_late(limit);
+        if (*taken_up)
+            co_return std::move(*taken_up);
+        const auto spent = std::chrono::duration_cast<std::chrono::seconds>(time.now() - start);
+        left = std::clamp(limit - spent, std::chrono::seconds(1), std::max(limit, std::chrono::seconds(1)));
     }
-    if (request.order_url.empty() || done) {
-        if (request.before_new_order)
-            co_await request.before_new_order();
-        done = co_await async_within(time, request.timeout, async_order_anew(l));
-    }
+    if (request.before_new_order)
+        co_await request.before_new_order();
+    auto done = co_await async_within(time, left, async_order_anew(l));
     if (!done)
-        throw error(
-            errc::timed_out, "order", "no certificate within " + std::to_string(request.timeout.count()) + " s");
+        throw too_late(limit);
     co_return std::move(*done);
+}
+
+// RFC 8555 section 11.1; and host names in the one form in which certificates have them.
+void make_usable(obtain_request& request, const key& account_key)
+{
+    for (identifier& id : request.order.identifiers)
+        id = folded(id);
+    if (!request.certificate_key)
+        request.certificate_key = key::generate();
+    if (request.certificate_key == account_key)
+        throw error(errc::bad_csr, "order", "the certificate's key must not be the account's");
 }
 
 } // namespace
 
 asio::awaitable<certificate_ptr> client::async_obtain(obtain_request request, responder& r)
 {
+    make_usable(request, account_key());
     order_loop l(*this, *session_->options.clock, request, r);
     try {
         co_return co_await acme::async_obtain(l, *session_->options.clock, request);
-    } catch (const error&) {
-        throw;
+    } catch (const error& e) {
+        throw session_->with_advice(e);
     } catch (const boost::system::system_error& e) {
         throw error(e.code(), "order");
     }

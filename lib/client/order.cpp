@@ -30,6 +30,7 @@ asio::awaitable<order> client::async_new_order(order_request request)
     constexpr const char* step = "newOrder";
     signed_request r(step, {}, new_order_payload(request.identifiers, request.profile, request.replaces));
     r.repeatable = false;
+    r.names_another_thing = !request.replaces.empty();
     const https_response answer = co_await session_->async_post(r, &directory::new_order);
     order o = read_order(answer, session::location(answer, r.url, step), step);
     o.retry_after = session_->retry_after(answer);

@@ -4,6 +4,8 @@
 #include "client/provisions.hpp"
 #include "crypto/csr.hpp"
 
+#include <boost/asio/error.hpp>
+
 #include <algorithm>
 #include <utility>
 
@@ -29,12 +31,21 @@ bool unknown_order(const error& e)
         e.code() != errc::bad_nonce && e.code() != errc::rate_limited;
 }
 
+constexpr unsigned max_lost_finalizes = 3;
+
+// Whether the CA may have acted on a finalize request though it seems to refuse it: one that went out twice meets its
+// own nonce.
+bool perhaps_finalized(const error& e)
+{
+    return e.code() == errc::bad_nonce;
+}
+
 // RFC 9773 section 5 has an error type for a certificate that another order replaces already (perhaps one of ours whose
 // answer was lost). For one that the CA does not know, or that another account has, CAs answer with whatever comes to
 // their mind, so only refusals that are certainly about something else count as such.
 bool may_be_about_replaces(const error& e)
 {
-    if (!e.problem() || e.problem()->status == 429 || e.problem()->status > 500)
+    if (!e.problem() || e.problem()->status == 429 || e.problem()->status > 500 || e.problem()->retry_after)
         return false;
     constexpr errc others[] = {errc::account_does_not_exist, errc::bad_nonce, errc::bad_public_key,
         errc::bad_signature_algorithm, errc::external_account_required, errc::invalid_profile, errc::rate_limited,
@@ -85,6 +96,7 @@ asio::awaitable<void> order_loop::async_place()
     authorizations_.clear();
     finalized_ = finalize_outcome::not_sent;
     polls_ = 0;
+    lost_finalizes_ = 0;
     bool again = false;
     try {
         order_ = co_await client_.async_new_order(wanted);
@@ -151,7 +163,7 @@ asio::awaitable<void> order_loop::async_authorize(std::vector<std::size_t> pendi
     provisions held(responder_);
     for (std::size_t n = 0; n < pending.size(); ++n) {
         std::string proof = client_.key_authorization(chosen[n]);
-        co_await held.async_add(authorizations_[pending[n]].identifier, chosen[n], std::move(proof));
+        co_await held.async_add(folded(authorizations_[pending[n]].identifier), chosen[n], std::move(proof));
     }
     responded_ = true;
     for (std::size_t n = 0; n < pending.size(); ++n)
@@ -174,9 +186,12 @@ asio::awaitable<void> order_loop::async_respond(authorization& a, challenge c)
             co_await client_.async_respond(c);
             co_return;
         } catch (const error& e) {
+            // The CA is validating already.
+            if (e.code() == errc::conflict)
+                co_return;
             failure = std::current_exception();
             delay = repeat_delay(e, failures, clock_.now());
-            refused_as_known = e.code() == errc::conflict || e.code() == errc::malformed;
+            refused_as_known = e.code() == errc::malformed;
         }
         if (!delay && !refused_as_known)
             std::rethrow_exception(failure);
@@ -205,6 +220,7 @@ asio::awaitable<void> order_loop::async_await_final(authorization& a)
 asio::awaitable<void> order_loop::async_finalize()
 {
     const std::string csr = make_csr(names_of(request_.order.identifiers), request_.certificate_key);
+    std::optional<std::chrono::milliseconds> delay;
     try {
         order_ = co_await client_.async_finalize(order_, csr);
         finalized_ = finalize_outcome::accepted;
@@ -212,9 +228,15 @@ asio::awaitable<void> order_loop::async_finalize()
     } catch (const error& e) {
         if (e.code() == errc::order_not_ready)
             finalized_ = finalize_outcome::not_ready;
-        else if (!repeat_delay(e, ++lost_finalizes_, clock_.now()))
+        else if (perhaps_finalized(e) && ++lost_finalizes_ <= max_lost_finalizes)
+            delay = repeat_delay(e, lost_finalizes_, clock_.now()).value_or(std::chrono::milliseconds(250));
+        else
+            delay = repeat_delay(e, ++lost_finalizes_, clock_.now());
+        if (!delay && finalized_ != finalize_outcome::not_ready)
             throw;
     }
+    if (delay)
+        co_await clock_.async_wait(*delay);
     // Whether it was carried out, the order itself says best.
     co_await async_poll();
 }
@@ -225,16 +247,49 @@ asio::awaitable<void> order_loop::async_poll()
     order_ = co_await async_order(order_.url);
 }
 
-asio::awaitable<certificate_ptr> order_loop::async_download()
+asio::awaitable<certificate_chain> order_loop::async_chain(std::string url)
 {
-    const auto ask = [&] { return client_.async_certificate(order_.certificate); };
-    const certificate_chain chain = co_await async_patiently(clock_, ask);
-    std::string why;
+    const auto ask = [&] { return client_.async_certificate(url); };
+    co_return co_await async_patiently(clock_, ask);
+}
+
+certificate_ptr order_loop::accepted(const certificate_chain& chain, std::string& why) const
+{
     certificate_ptr c = certificate::from_pem(chain.pem, request_.certificate_key, why);
     if (!c)
+        return nullptr;
+    auto reason = accept(*c, names_of(request_.order.identifiers), clock_.now());
+    if (!reason)
+        return c;
+    why = std::move(*reason);
+    return nullptr;
+}
+
+// An issued certificate is a precious thing: where its default chain will not do, another may.
+asio::awaitable<certificate_ptr> order_loop::async_download()
+{
+    std::string why;
+    const certificate_chain chain = co_await async_chain(order_.certificate);
+    certificate_ptr c = accepted(chain, why);
+    for (std::size_t i = 0; !c && i < chain.alternates.size(); ++i)
+        c = co_await async_alternate(chain.alternates[i]);
+    if (!c)
         throw error(errc::certificate_rejected, "certificate", std::move(why));
-    if (auto reason = accept(*c, names_of(request_.order.identifiers), clock_.now()))
-        throw error(errc::certificate_rejected, "certificate", std::move(*reason));
+    co_return c;
+}
+
+asio::awaitable<certificate_ptr> order_loop::async_alternate(std::string url)
+{
+    certificate_ptr c;
+    try {
+        const certificate_chain chain = co_await client_.async_certificate(url);
+        std::string why;
+        c = accepted(chain, why);
+    } catch (const error& e) {
+        // What is wrong with the default chain says more.
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+    }
     co_return c;
 }
 

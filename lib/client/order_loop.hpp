@@ -35,6 +35,9 @@ private:
     boost::asio::awaitable<void> async_finalize();
     boost::asio::awaitable<void> async_poll();
     boost::asio::awaitable<certificate_ptr> async_download();
+    boost::asio::awaitable<certificate_chain> async_chain(std::string url);
+    boost::asio::awaitable<certificate_ptr> async_alternate(std::string url);
+    certificate_ptr accepted(const certificate_chain& chain, std::string& why) const;
 
     challenge choose(const authorization& a) const;
     boost::asio::awaitable<order> async_order(std::string url);

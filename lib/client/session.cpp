@@ -3,11 +3,14 @@
 #include "client/expect.hpp"
 #include "crypto/jose.hpp"
 #include "protocol/http_date.hpp"
+#include "protocol/limit.hpp"
 #include "protocol/printable.hpp"
 #include "protocol/problem.hpp"
 #include "protocol/request.hpp"
 #include "protocol/resource.hpp"
 #include "protocol/url.hpp"
+
+#include <boost/asio/error.hpp>
 
 #include <utility>
 
@@ -48,13 +51,51 @@ asio::awaitable<directory> client::session::async_directory()
     constexpr const char* step = "directory";
     if (fresh())
         co_return *directory_;
-    const slots::lease turn = co_await directory_turn_.async_acquire();
+    const auto fetches_before = directory_fetches_;
+    const slots::lease turn = co_await async_enter(directory_turn_, step);
     if (fresh())
         co_return *directory_;
-    const https_response answer = co_await async_get(options.directory_url, step);
-    directory_ = expect(parse_directory(answer.body), step);
-    directory_fetched_ = options.clock->now();
+    // Who waited for a fetch that failed does not wait for another.
+    if (directory_fetches_ != fetches_before && directory_failure_)
+        throw *directory_failure_;
+    co_await async_fetch_directory();
     co_return *directory_;
+}
+
+asio::awaitable<void> client::session::async_fetch_directory()
+{
+    constexpr const char* step = "directory";
+    directory_failure_.reset();
+    try {
+        const https_response answer = co_await async_get(options.directory_url, step);
+        directory_ = expect(parse_directory(answer.body), step);
+        directory_fetched_ = options.clock->now();
+        ++directory_fetches_;
+    } catch (const error& e) {
+        // One who was cancelled has learnt nothing.
+        if (e.code() != asio::error::operation_aborted) {
+            directory_failure_ = e;
+            ++directory_fetches_;
+        }
+        throw;
+    }
+}
+
+asio::awaitable<slots::lease> client::session::async_enter(slots& line, const char* step)
+{
+    try {
+        co_return co_await line.async_acquire();
+    } catch (const boost::system::system_error& e) {
+        throw error(e.code(), step);
+    }
+}
+
+error client::session::with_advice(const error& e) const
+{
+    const bool has_advice = e.retry().when != retry_advice::kind::now;
+    if (has_advice || e.code() == asio::error::operation_aborted)
+        return e;
+    return e.with_retry(disposition(e.code(), e.problem(), 1, options.clock->now(), options.random()));
 }
 
 asio::awaitable<https_response> client::session::async_get(std::string url, const char* step)
@@ -113,7 +154,7 @@ std::string client::session::sign(const signed_request& request, std::string_vie
 
 asio::awaitable<https_response> client::session::async_post(const signed_request& request)
 {
-    const slots::lease place = co_await places_.async_acquire();
+    const slots::lease place = co_await async_enter(places_, request.step);
     for (unsigned signatures = 1;; ++signatures) {
         const std::string nonce = co_await async_nonce();
         https_request r("POST", request.url);
@@ -145,7 +186,7 @@ asio::awaitable<https_response> client::session::async_post(signed_request& requ
         try {
             co_return co_await async_post(request);
         } catch (const error& e) {
-            if (!cached || !gone(e))
+            if (!cached || request.names_another_thing || !gone(e))
                 throw;
         }
         directory_.reset();
@@ -163,9 +204,8 @@ void client::session::refuse(const https_response& answer, const char* step) con
     problem p = parse_problem(answer.body, answer.media_type(), answer.status);
     if (const auto after = retry_after(answer))
         p.retry_after = options.clock->now() + *after;
-    const auto advice = p.retry_after ? retry_advice::at(*p.retry_after) : retry_advice();
     const auto code = make_error_code(p.code());
-    throw error(code, step, std::move(p)).with_retry(advice);
+    throw with_advice(error(code, step, std::move(p)));
 }
 
 std::optional<std::chrono::seconds> client::session::retry_after(const https_response& answer) const

@@ -28,6 +28,8 @@ struct signed_request
     key jwk_key;
     /// To be sent twice does no harm.
     bool repeatable = true;
+    /// It names something that the CA may not know either, so that a 404 says nothing of the URL.
+    bool names_another_thing = false;
 
     signed_request(const char* step_, std::string url_, std::string payload_ = {})
         : step(step_)
@@ -54,6 +56,9 @@ public:
     /// An unsigned GET. Returns only answers of status 2xx.
     boost::asio::awaitable<https_response> async_get(std::string url, const char* step);
 
+    /// The error with the answer to when to try again, where it has none yet.
+    error with_advice(const error& e) const;
+
     /// The URL that an answer's Location field gives.
     static std::string location(const https_response& answer, const std::string& request_url, const char* step);
     std::optional<std::chrono::seconds> retry_after(const https_response& answer) const;
@@ -65,9 +70,16 @@ private:
     [[noreturn]] void refuse(const https_response& answer, const char* step) const;
     bool fresh() const noexcept;
 
+    boost::asio::awaitable<void> async_fetch_directory();
+    /// A turn in a line; cancelled, it ends as an `acme::error` too.
+    static boost::asio::awaitable<slots::lease> async_enter(slots& line, const char* step);
+
     std::optional<directory> directory_;
     time_point directory_fetched_{};
     slots directory_turn_;
+    /// The last fetch of the directory: which one it was, and why it failed.
+    unsigned directory_fetches_ = 0;
+    std::optional<error> directory_failure_;
     nonce_pool nonces_;
     slots places_;
 };

@@ -87,7 +87,10 @@ asio::awaitable<void> manager::core::load_account()
         co_return;
     state loaded;
     decode_object(loaded, keys_, keys_.account(), *value, "the store");
-    with_state([&](state& s) { s.account = loaded.account; });
+    with_state([&](state& s) {
+        if (!s.account)
+            s.account = loaded.account;
+    });
 }
 
 // The key is saved before the CA hears of it: an account whose key is lost can never be used again.
@@ -101,7 +104,8 @@ asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, s
         unsaved_.insert(keys_.account());
     });
     watchers_.notify();
-    co_await save_before_asking(keys_.account(), {});
+    const std::string no_host;
+    co_await save_before_asking(keys_.account(), no_host);
     account_request request;
     request.contact = std::move(contact);
     request.external = options_.external;

@@ -70,6 +70,8 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host)
     if (auto it = issuances_.find(host); it != issuances_.end())
         return it->second;
     refuse_if_failed_recently(host);
+    if (issuances_.size() >= options_.max_waiters)
+        throw refusal(errc::too_many_waiters, host);
     take_new_host_token(host);
     return start(host, false);
 }

@@ -41,8 +41,12 @@ certificate_ptr certificate_index::find_or_wildcard(std::string_view host) const
 void certificate_index::insert(std::string host, certificate_ptr c)
 {
     auto& s = shard_of(host);
+    // What was there ends after the lock, on which handshakes wait.
+    certificate_ptr earlier;
     std::lock_guard lock(s.mutex);
-    s.certificates.insert_or_assign(std::move(host), std::move(c));
+    auto& place = s.certificates[std::move(host)];
+    earlier = std::move(place);
+    place = std::move(c);
 }
 
 void certificate_index::erase(std::string_view host, const certificate_ptr& c)

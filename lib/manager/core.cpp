@@ -1,8 +1,11 @@
 #include "manager/core.hpp"
 
 #include "protocol/host_name.hpp"
+#include "protocol/printable.hpp"
 
 #include <boost/asio/post.hpp>
+
+#include <algorithm>
 
 namespace acme {
 namespace {
@@ -68,7 +71,13 @@ std::string manager::core::marshal() const
 void manager::core::unmarshal(std::string_view text)
 {
     constexpr std::string_view place = "the marshalled state";
-    auto loaded = decode(decode_archive(text, place), keys_, place);
+    auto all = decode_archive(text, place);
+    auto loaded = decode(all, keys_, place);
+    auto is_ours = [&](const auto& each) { return each.first.starts_with(keys_.prefix()); };
+    auto is_a_cas = [](const auto& each) { return each.first.find('/') != std::string::npos; };
+    if (std::any_of(all.begin(), all.end(), is_a_cas) && std::none_of(all.begin(), all.end(), is_ours))
+        throw error(make_error_code(errc::foreign_state), "loading the saved state",
+            std::string(place) + " is of another CA than " + printable(options_.directory_url, 200));
     std::set<std::string> keys;
     auto replace = [&](state& s) {
         for (auto* each : {&s, &loaded})

@@ -153,6 +153,7 @@ private:
     asio::awaitable<void> take_request_token(std::shared_ptr<issuance> running);
     asio::awaitable<void> use_request_token(std::shared_ptr<issuance> running);
     void put_back_token(const issuance& running, const error& e);
+    void put_back_token();
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
     asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host);
     asio::awaitable<void> install(std::string host, certificate_record record);

@@ -1,5 +1,6 @@
 #include "manager/core.hpp"
 #include "manager/tls_alpn_responder.hpp"
+#include "protocol/printable.hpp"
 #include "protocol/rate_limit_scope.hpp"
 
 namespace acme {
@@ -9,6 +10,9 @@ namespace {
 constexpr unsigned most_resumptions = 3;
 
 constexpr std::size_t most_pauses = 1'000;
+
+// What is saved of an error's text.
+constexpr std::size_t longest_note = 500;
 
 constexpr const char* step = "issuance";
 
@@ -48,6 +52,29 @@ private:
     std::size_t& n_;
 };
 
+/// Completes an issuance whose end was cut short, so that nobody waits for it for ever.
+class unfinished
+{
+public:
+    unfinished(issuance& i, std::function<void(issuance&)> complete)
+        : issuance_(i)
+        , complete_(std::move(complete))
+    {}
+    unfinished(const unfinished&) = delete;
+    unfinished& operator=(const unfinished&) = delete;
+    ~unfinished()
+    {
+        if (issuance_.done)
+            return;
+        issuance_.failure = error(make_error_code(errc::unexpected_answer), step).with_host(issuance_.host);
+        complete_(issuance_);
+    }
+
+private:
+    issuance& issuance_;
+    std::function<void(issuance&)> complete_;
+};
+
 token_bucket::saved with_one_more(const rate& pace, const token_bucket::saved& s)
 {
     token_bucket bucket(pace, s);
@@ -65,6 +92,8 @@ error current_error()
         return error(e.code(), step, e.what());
     } catch (const std::exception& e) {
         return error(make_error_code(errc::unexpected_answer), step, e.what());
+    } catch (...) {
+        return error(make_error_code(errc::unexpected_answer), step, "an exception of a type of its own");
     }
 }
 
@@ -95,6 +124,7 @@ asio::awaitable<void> manager::core::issue(std::shared_ptr<issuance> running)
     }
     if (running->done)
         co_return;
+    const unfinished guard(*running, [this](issuance& i) { complete(i); });
     if (failure)
         fail(*running, *failure);
     else
@@ -277,8 +307,12 @@ asio::awaitable<void> manager::core::use_request_token(std::shared_ptr<issuance>
 void manager::core::put_back_token(const issuance& running, const error& e)
 {
     const bool never_asked = e.step() == "directory" || e.step() == "newNonce" || e.step() == "saving the state";
-    if (!running.holds_token && !(running.used_token && never_asked))
-        return;
+    if (running.holds_token || (running.used_token && never_asked))
+        put_back_token();
+}
+
+void manager::core::put_back_token()
+{
     with_state([&](state& s) {
         if (s.limits)
             s.limits->requests = with_one_more(options_.limits.requests, s.limits->requests);
@@ -317,6 +351,8 @@ certificate_record manager::core::make_record(const std::string& host, certifica
 void manager::core::succeed(issuance& running, certificate_ptr c)
 {
     forget_failure(running.host);
+    if (running.holds_token)
+        put_back_token();
     running.result = std::move(c);
     complete(running);
     certificate_obtained told;
@@ -380,7 +416,7 @@ void manager::core::pause_whom_it_concerns(const std::string& host, const error&
         auto& pause = pauses[scope.domain];
         pause.until = *e.problem()->retry_after;
         pause.count = 1;
-        pause.why = e.what();
+        pause.why = printable(e.what(), longest_note);
     });
     changed({keys_.limits()});
 }
@@ -396,7 +432,7 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
         pause.count = last == s.failures.end() ? 1 : last->second.count + 1;
         advice = disposition(e.code(), e.problem(), pause.count, at, options_.random());
         pause.until = earliest_attempt(advice, at);
-        pause.why = e.what();
+        pause.why = printable(e.what(), longest_note);
         auto forgotten = acme::remember_failure(s, host, std::move(pause), options_.max_failures);
         if (forgotten)
             keys.insert(keys_.failure(*forgotten));
@@ -422,7 +458,7 @@ retry_advice manager::core::postpone_refresh(const std::string& host, const erro
             return;
         auto& record = it->second;
         refresh_failed(record.plan, validity_of(*record.certificate), e.code(), e.problem(), at, options_.random());
-        record.last_problem = e.what();
+        record.last_problem = printable(e.what(), longest_note);
         due = refresh_due(record.plan, at);
         schedule_.set(host, next_step(record.plan, at));
     });

@@ -11,6 +11,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -68,7 +69,8 @@ public:
                 auto call = [&](Value&... v) { std::move(handler)(failure, std::move(v)...); };
                 std::apply(call, values);
             };
-            asio::dispatch(work.get_executor(), std::move(resume));
+            // Not dispatched: on the same threads that would run the caller within this strand.
+            asio::post(work.get_executor(), std::move(resume));
         };
         asio::co_spawn(strand_, posted(std::move(operation)),
             asio::bind_cancellation_slot(running->signal.slot(), std::move(finish)));

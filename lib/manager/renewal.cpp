@@ -1,6 +1,7 @@
 #include "manager/core.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace acme {
 namespace {
@@ -11,15 +12,21 @@ constexpr std::size_t most_polls = 8;
 class counted
 {
 public:
-    explicit counted(std::size_t& n)
+    counted(std::size_t& n, std::function<void()> then)
         : n_(n)
+        , then_(std::move(then))
     {}
     counted(const counted&) = delete;
     counted& operator=(const counted&) = delete;
-    ~counted() { --n_; }
+    ~counted()
+    {
+        --n_;
+        then_();
+    }
 
 private:
     std::size_t& n_;
+    std::function<void()> then_;
 };
 
 // Whose refresh comes first: a certificate that the CA says is to be replaced by now (as before it revokes it), then
@@ -104,7 +111,9 @@ void manager::core::start_polls()
 
 asio::awaitable<void> manager::core::poll(std::string host)
 {
-    counted under_way(polling_);
+    // Whatever becomes of it, the next one gets its turn.
+    auto next_turn = [this] { wake(); };
+    counted under_way(polling_, next_turn);
     certificate_ptr c;
     std::optional<renewal_info> info;
     std::optional<error> failure;
@@ -120,11 +129,8 @@ asio::awaitable<void> manager::core::poll(std::string host)
             failure = e;
         }
     }
-    if (stopped_)
-        co_return;
-    if (c)
+    if (c && !stopped_)
         take_poll(host, c, info, failure);
-    wake();
 }
 
 void manager::core::take_poll(const std::string& host, const certificate_ptr& c,

@@ -181,8 +181,11 @@ std::optional<std::string> manager::core::take_unsaved(const std::string& key)
 void manager::core::saving_failed(const std::string& key, const error& e)
 {
     with_state([&](state&) { unsaved_.insert(key); });
-    if (stopped_ && e.code() == asio::error::operation_aborted)
+    // Whoever wanted it was cancelled; the disk is well.
+    if (e.code() == asio::error::operation_aborted) {
+        wake();
         return;
+    }
     save_failed told{key, e};
     tell(told);
     if (saving_paused_)

@@ -23,11 +23,6 @@ std::string lower(std::string s)
     return s;
 }
 
-identifier folded(const identifier& id)
-{
-    return identifier(lower(id.type), lower(id.value));
-}
-
 /// The identifier as the order names it: an authorization for a wildcard leaves the "*." out (RFC 8555 section 7.1.4).
 identifier ordered_identifier(const authorization& a)
 {
@@ -118,6 +113,11 @@ order_step next_of_valid(const order& o)
 }
 
 } // namespace
+
+identifier folded(const identifier& id)
+{
+    return identifier(lower(id.type), lower(id.value));
+}
 
 order_step next(const order& o, std::span<const authorization> authorizations, finalize_outcome finalized)
 {

@@ -58,6 +58,9 @@ enum class finalize_outcome
 order_step next(const order& o, std::span<const authorization> authorizations,
     finalize_outcome finalized = finalize_outcome::not_sent);
 
+/// Type and value in lower case, as certificates and this library have names.
+identifier folded(const identifier& id);
+
 /// Whether both name the same identifiers, in any order and case. A CA may sort them, and change their case.
 bool same_identifiers(std::span<const identifier> a, std::span<const identifier> b);
 

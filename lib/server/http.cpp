@@ -29,6 +29,27 @@ bool is_url_character(char c) noexcept
     return c > ' ' && c < '\x7f' && excluded.find(c) == excluded.npos;
 }
 
+bool is_acceptable(char c) noexcept
+{
+    return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && c != '#' && c != '\\';
+}
+
+// As browsers send them in a query, though RFC 3986 does not know them.
+std::string percent_encoded(std::string_view target)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string text;
+    for (char c : target) {
+        if (is_url_character(c)) {
+            text += c;
+            continue;
+        }
+        const auto octet = static_cast<unsigned char>(c);
+        text.append({'%', digits[octet >> 4], digits[octet & 0xf]});
+    }
+    return text;
+}
+
 std::optional<std::string> host_of_field(const http::request_header<>& request)
 {
     if (request.count(http::field::host) != 1)
@@ -56,7 +77,7 @@ std::optional<location> requested(const http::request_header<>& request)
 {
     std::string_view target = request.target();
     auto host = host_of_field(request);
-    if (target.empty() || !std::all_of(target.begin(), target.end(), is_url_character))
+    if (target.empty() || !std::all_of(target.begin(), target.end(), is_acceptable))
         return std::nullopt;
     if (request.method() == http::verb::connect)
         return std::nullopt;
@@ -89,7 +110,7 @@ http_response redirect_http(const http::request_header<>& request, std::uint16_t
     auto status = safe ? http::status::moved_permanently : http::status::permanent_redirect;
     auto response = plain_text(status, request.version(), "This is served over HTTPS.\n");
     auto port = https_port == 443 ? std::string() : ":" + std::to_string(https_port);
-    response.set(http::field::location, "https://" + where->host + port + where->target);
+    response.set(http::field::location, "https://" + where->host + port + percent_encoded(where->target));
     return response;
 }
 

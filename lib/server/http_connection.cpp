@@ -37,6 +37,19 @@ std::optional<http::status> refusal_of(const error_code& ec)
     return std::nullopt;
 }
 
+// Where a request's body ends must not be a matter of opinion between a proxy and this server (RFC 9112 sections 6.1
+// and 6.3).
+bool is_well_framed(const http::request_parser<http::string_body>& parser)
+{
+    const auto& request = parser.get();
+    const auto encodings = request.count(http::field::transfer_encoding);
+    const auto lengths = request.count(http::field::content_length);
+    if (encodings == 0)
+        return lengths <= 1;
+    return encodings == 1 && lengths == 0 && request.version() >= 11 &&
+        boost::beast::iequals(request[http::field::transfer_encoding], "chunked");
+}
+
 } // namespace
 
 asio::awaitable<void> linger(boost::beast::tcp_stream& stream)
@@ -112,37 +125,71 @@ asio::awaitable<error_code> http_connection::read(request_parser& parser)
     else
         parser.body_limit(boost::none);
     stream_.tcp().expires_after(all_.options.header_timeout);
-    auto ec = co_await read_until(parser, &request_parser::is_header_done, read_size);
+    auto ec = co_await read_header(parser);
+    if (!ec && !is_well_framed(parser))
+        ec = http::error::bad_transfer_encoding;
     if (ec || parser.is_done() || !read_bodies_)
         co_return ec;
+    // A chunked body's trailer is no part of the header, whatever it claims (RFC 9110 section 6.5.1).
+    const auto header = parser.get().base();
     stream_.tcp().expires_after(all_.options.body_timeout);
-    if (boost::beast::iequals(parser.get()[http::field::expect], "100-continue") && buffer_.size() == 0) {
+    const bool wants_word = parser.get().version() >= 11 && buffer_.size() == 0 &&
+        boost::beast::iequals(parser.get()[http::field::expect], "100-continue");
+    if (wants_word) {
         static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
         const std::vector<asio::const_buffer> interim = {asio::buffer(go_on)};
         co_await stream_.write(interim, ec);
     }
     parser.eager(true);
-    if (!ec)
-        ec = co_await read_until(parser, &request_parser::is_done, body_read_size);
+    while (!ec && !parser.is_done())
+        ec = co_await read_more(parser, body_read_size, nullptr);
+    parser.get().base() = header;
     co_return ec;
 }
 
-asio::awaitable<error_code> http_connection::read_until(
-    request_parser& parser, bool (request_parser::*reached)() const, std::size_t at_a_time)
+asio::awaitable<error_code> http_connection::read_header(request_parser& parser)
 {
     error_code ec;
-    while (!ec && !(parser.*reached)()) {
-        if (buffer_.size() > 0) {
-            buffer_.consume(parser.put(buffer_.data(), ec));
-            if (ec != http::error::need_more)
-                continue;
-        }
-        auto room = std::min(at_a_time, buffer_.max_size() - buffer_.size());
-        if (room == 0)
-            co_return http::error::buffer_overflow;
-        auto got = co_await stream_.read_some(buffer_.prepare(room), ec);
-        buffer_.commit(got);
+    std::size_t parsed = 0;
+    skip_empty_lines();
+    while (!ec && !parser.is_header_done()) {
+        ec = co_await read_more(parser, read_size, &parsed);
+        // The parser's own limit is for what is left unparsed.
+        if (!ec && parsed > all_.options.header_limit)
+            ec = http::error::header_limit;
     }
+    co_return ec;
+}
+
+// RFC 9112 section 2.2: before a request, and after the octets that the last one should not have had.
+void http_connection::skip_empty_lines()
+{
+    const auto data = buffer_.cdata();
+    const auto* octets = static_cast<const char*>(data.data());
+    std::size_t empty = 0;
+    while (empty + 1 < data.size() && octets[empty] == '\r' && octets[empty + 1] == '\n')
+        empty += 2;
+    buffer_.consume(empty);
+}
+
+// Parses what there is, and reads on where that is not enough.
+asio::awaitable<error_code> http_connection::read_more(
+    request_parser& parser, std::size_t at_a_time, std::size_t* parsed)
+{
+    error_code ec;
+    if (buffer_.size() > 0) {
+        const auto used = parser.put(buffer_.data(), ec);
+        buffer_.consume(used);
+        if (parsed)
+            *parsed += used;
+        if (ec != http::error::need_more)
+            co_return ec;
+    }
+    auto room = std::min(at_a_time, buffer_.max_size() - buffer_.size());
+    if (room == 0)
+        co_return http::error::buffer_overflow;
+    auto got = co_await stream_.read_some(buffer_.prepare(room), ec);
+    buffer_.commit(got);
     co_return ec;
 }
 
@@ -158,7 +205,9 @@ asio::awaitable<http_response> http_connection::answer(const http_request& reque
     } catch (...) {
         failure = std::current_exception();
     }
-    all_.report(failure, self_.peer);
+    // An application that is cancelled at the server's end has not failed.
+    if (!self_.draining)
+        all_.report(failure, self_.peer);
     co_return plain_response(http::status::internal_server_error);
 }
 

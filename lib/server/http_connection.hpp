@@ -37,8 +37,10 @@ private:
 
     asio::awaitable<bool> next_octets();
     asio::awaitable<boost::system::error_code> read(request_parser& parser);
-    asio::awaitable<boost::system::error_code> read_until(
-        request_parser& parser, bool (request_parser::*reached)() const, std::size_t at_a_time);
+    asio::awaitable<boost::system::error_code> read_header(request_parser& parser);
+    asio::awaitable<boost::system::error_code> read_more(
+        request_parser& parser, std::size_t at_a_time, std::size_t* parsed);
+    void skip_empty_lines();
     asio::awaitable<http_response> answer(const http_request& request);
     asio::awaitable<bool> send(http_response& response);
     asio::awaitable<connection_end> refuse(boost::beast::http::status status);

@@ -4,6 +4,7 @@
 
 #include <acme/manager.hpp>
 #include <acme/serve.hpp>
+#include <acme/tls.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -29,6 +30,7 @@ struct server
     http_application redirect;
     asio::ssl::context tls;
     const std::shared_ptr<clock> time;
+    const std::shared_ptr<handshake_waiters> waiting;
 };
 
 /// Serves one connection to its end.

@@ -94,18 +94,25 @@ asio::awaitable<void> accept_connections(
         tcp::socket socket(where);
         error_code ec;
         co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, ec));
-        if (!ec) {
-            pause = first_pause;
+        if (ec == asio::error::operation_aborted)
+            co_return;
+        std::exception_ptr failure;
+        try {
+            if (ec)
+                throw boost::system::system_error(ec, "accept");
             socket.set_option(tcp::no_delay(true), ec);
             auto entry = std::make_shared<session>(where, peer_of(socket));
             sessions->start(entry, serve(entry, std::move(socket)));
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (!failure) {
+            pause = first_pause;
             continue;
         }
-        if (ec == asio::error::operation_aborted)
-            co_return;
         error_code ignored;
         auto here = acceptor.local_endpoint(ignored);
-        report(std::make_exception_ptr(boost::system::system_error(ec, "accept")), here);
+        report(failure, here);
         timer.expires_after(pause);
         co_await timer.async_wait(asio::use_awaitable);
         pause = std::min(2 * pause, longest_pause);

@@ -22,7 +22,7 @@ std::size_t connection_limit(std::size_t wanted)
 {
     rlimit descriptors{};
     if (wanted > 0)
-        return wanted;
+        return std::max<std::size_t>(wanted, 2);
     if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
         return 300;
     return static_cast<std::size_t>(std::clamp<rlim_t>(descriptors.rlim_cur / 3, 1, 10'000));
@@ -78,9 +78,9 @@ running_server::running_server(strand s, asio::any_io_executor executor, std::sh
 
 asio::awaitable<void> running_server::run()
 {
-    start();
     std::exception_ptr why;
     try {
+        start();
         co_await until_shut_down();
     } catch (...) {
         why = std::current_exception();
@@ -182,6 +182,7 @@ server::server(manager& m, http_application a, serve_options o)
     , redirect(application)
     , tls(make_server_context(m))
     , time(m.options().clock)
+    , waiting(std::make_shared<handshake_waiters>(connection_limit(options.max_connections) / 2))
 {}
 
 void server::report(std::exception_ptr failure, const tcp::endpoint& peer) const noexcept

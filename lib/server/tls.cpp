@@ -29,7 +29,7 @@ int select_http_1_1(
     static constexpr std::uint8_t ours[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
     std::uint8_t* chosen = nullptr;
     if (SSL_select_next_proto(&chosen, out_length, in, in_length, ours, sizeof ours) != OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_NOACK;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
 }
@@ -55,17 +55,32 @@ error with_some_host(const error& e, const client_hello& hello)
     return e.host().empty() && !hello.server_name.empty() ? e.with_host(printable(hello.server_name, 255)) : e;
 }
 
+class waiting
+{
+public:
+    explicit waiting(handshake_waiters& w)
+        : waiters_(w)
+    {}
+    waiting(const waiting&) = delete;
+    waiting& operator=(const waiting&) = delete;
+    ~waiting() { waiters_.leave(); }
+
+private:
+    handshake_waiters& waiters_;
+};
+
 // The handshake of one connection; lives in the frame of run_handshake.
 class server_handshake
 {
 public:
-    server_handshake(SSL* tls, void* stream, detail::handshake_step step, manager& certificates,
-        std::chrono::steady_clock::duration timeout)
+    server_handshake(
+        SSL* tls, void* stream, detail::handshake_step step, manager& certificates, handshake_options options)
         : tls_(tls)
         , stream_(stream)
         , step_(step)
         , certificates_(certificates)
-        , left_(timeout)
+        , waiters_(std::move(options.waiters))
+        , left_(options.timeout)
     {}
 
     asio::awaitable<void> run();
@@ -73,12 +88,14 @@ public:
 private:
     asio::awaitable<error_code> timed_step();
     asio::awaitable<void> wait_for_certificate();
+    asio::awaitable<certificate_ptr> get_certificate(client_hello hello);
     asio::awaitable<void> refuse(std::exception_ptr why);
 
     SSL* tls_;
     void* stream_;
     detail::handshake_step step_;
     manager& certificates_;
+    std::shared_ptr<handshake_waiters> waiters_;
     std::chrono::steady_clock::duration left_;
     std::optional<error_code> result_;
 };
@@ -130,7 +147,7 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
     std::exception_ptr failure;
     auto alert = static_cast<std::uint8_t>(SSL_AD_INTERNAL_ERROR);
     try {
-        auto obtained = co_await certificates_.async_get_certificate(hello);
+        auto obtained = co_await get_certificate(hello);
         if (!obtained || !use_certificate(tls_, *obtained))
             throw error(make_error_code(errc::certificate_rejected), step_name, "BoringSSL does not take it");
         set_handshake_state(tls_, {handshake_state::kind::chosen, 0});
@@ -151,6 +168,16 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
         set_handshake_state(tls_, handshake_state::refuse(alert));
         co_await refuse(failure);
     }
+}
+
+asio::awaitable<certificate_ptr> server_handshake::get_certificate(client_hello hello)
+{
+    if (!waiters_)
+        co_return co_await certificates_.async_get_certificate(std::move(hello));
+    if (!waiters_->enter())
+        throw error(make_error_code(errc::too_many_waiters), step_name);
+    const waiting here(*waiters_);
+    co_return co_await certificates_.async_get_certificate(std::move(hello));
 }
 
 // Carries the handshake on, to its alert.
@@ -199,7 +226,7 @@ asio::ssl::context make_server_context(std::shared_ptr<const credentials> certif
 asio::awaitable<void> detail::run_handshake(
     ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options)
 {
-    server_handshake handshake(tls, stream, step, certificates, options.timeout);
+    server_handshake handshake(tls, stream, step, certificates, std::move(options));
     co_await handshake.run();
 }
 

@@ -45,9 +45,10 @@ bool is_temporary_name(std::string_view name, const std::string& target)
         name.substr(begin.size(), random_digits), [](char c) { return digits.find(c) != std::string_view::npos; });
 }
 
+// A file system without locks has no users of them either.
 bool lock_if_unused(const descriptor& file)
 {
-    return uninterrupted([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) == 0;
+    return uninterrupted([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) == 0 || errno != EWOULDBLOCK;
 }
 
 // Somebody who cleans up may have locked and removed the file between its creation and its lock.

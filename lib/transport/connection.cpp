@@ -104,6 +104,13 @@ struct connection::streams
     // Reads until the header of the final answer, past those that only inform.
     asio::awaitable<void> async_read_header(bool head, std::size_t body_limit, bool& answered);
 
+    // Whether more has come than the answer: decrypted, or still a record.
+    bool has_unread() const
+    {
+        const SSL* native = const_cast<asio::ssl::stream<tcp::socket>&>(tls).native_handle();
+        return SSL_has_pending(native) != 0 || BIO_pending(SSL_get_rbio(native)) != 0;
+    }
+
     asio::ssl::stream<tcp::socket> tls;
     std::size_t header_limit;
     boost::beast::flat_buffer buffer;
@@ -118,7 +125,13 @@ asio::awaitable<void> connection::streams::async_read_header(bool head, std::siz
         parser->body_limit(body_limit);
         parser->skip(head);
         error_code ec;
-        co_await http::async_read_header(tls, buffer, *parser, asio::redirect_error(asio::use_awaitable, ec));
+        // The parser's own limit is for what is left unparsed.
+        for (std::size_t parsed = 0; !ec && !parser->is_header_done();) {
+            auto token = asio::redirect_error(asio::use_awaitable, ec);
+            parsed += co_await http::async_read_some(tls, buffer, *parser, token);
+            if (!ec && parsed > header_limit)
+                ec = http::error::header_limit;
+        }
         answered = answered || parser->got_some();
         if (ec)
             throw_read_error(ec);
@@ -171,7 +184,7 @@ asio::awaitable<https_response> connection::async_exchange(std::string wire, boo
     if (ec)
         throw_read_error(ec);
 
-    reusable_ = s.parser->keep_alive() && s.buffer.size() == 0 && SSL_pending(s.tls.native_handle()) == 0;
+    reusable_ = s.parser->keep_alive() && s.buffer.size() == 0 && !s.has_unread();
     https_response response = to_response(s.parser->release());
     s.parser.reset();
     co_return response;
@@ -183,7 +196,7 @@ bool connection::quiet() const
     char octet = 0;
     const auto handle = const_cast<tcp::socket&>(socket).native_handle();
     const auto got = ::recv(handle, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !streams_->has_unread();
 }
 
 void connection::close() noexcept

@@ -58,8 +58,9 @@ void use_text(ssl::context& context, const std::string& pem)
 void use_system(ssl::context& context)
 {
     boost::system::error_code ignored;
-    const char* file = std::getenv("SSL_CERT_FILE");
-    const char* directory = std::getenv("SSL_CERT_DIR");
+    // Of a program with privileges its user's environment decides nothing.
+    const char* file = ::secure_getenv("SSL_CERT_FILE");
+    const char* directory = ::secure_getenv("SSL_CERT_DIR");
     if (file != nullptr)
         context.load_verify_file(file, ignored);
     if (directory != nullptr)

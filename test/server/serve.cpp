@@ -431,16 +431,17 @@ BOOST_AUTO_TEST_CASE(more_connections_than_allowed_wait_for_their_turn)
 {
     bench b;
     auto options = quick();
-    options.max_connections = 1;
+    options.max_connections = 2;
     options.idle_timeout = 400ms;
     running s(b, options);
     b.run(b.certificates().async_get_certificate(std::string("serve.example")));
     auto first = begin(b, talk_tls(s.port(), request("/1"), "serve.example"));
-    b.wait_for([&] { return s.asked("/1") == 1; });
+    auto another = begin(b, talk_tls(s.port(), request("/1"), "serve.example"));
+    b.wait_for([&] { return s.asked("/1") == 2; });
     auto started = std::chrono::steady_clock::now();
     BOOST_TEST(has(s.ask(request("/2", close_after)), "hello /2"));
     BOOST_TEST((std::chrono::steady_clock::now() - started > 200ms));
-    b.wait_for([&] { return first->done(); });
+    b.wait_for([&] { return first->done() && another->done(); });
     BOOST_TEST((first->value && has(*first->value, "hello /1")));
 }
 
