@@ -48,9 +48,9 @@ fi
 # Whatever header is public, it arrives.
 diff <(cd "$source_dir/include" && find acme -name '*.hpp' | sort) <(cd "$installed/include" && find acme -name '*.hpp' | sort)
 
-# The static library is linked by the same file's word.
+# The static libraries are linked by the same files' word.
 if [[ -e $installed/$libdir/libasio-acme.a && -e $installed/$libdir/libasio-acme.so ]]; then
-    rm "$installed/$libdir"/libasio-acme.so*
+    rm "$installed/$libdir"/libasio-acme{,-testing}.so*
     read -ra libs <<<"$(pkg-config --static --libs "${flags[@]}")"
     "${compiler[@]}" -std=c++20 "${cflags[@]}" "$source_dir/test/packaging/program.cpp" -o "$root/program" "${libs[@]}"
     test "$("$root/program")" = works
