@@ -27,23 +27,30 @@ std::string new_token()
 
 std::string ca::model::authorize(const identifier& id, const std::string& account)
 {
-    const bool wildcard = id.value.starts_with("*.");
-    identifier bare = id;
-    if (wildcard)
-        bare.value.erase(0, 2);
-    if (state.options.reuse_authorizations)
-        for (const auto& [u, z] : state.authorizations)
-            if (z.account == account && z.identifier == bare && z.wildcard == wildcard && z.status == "valid" &&
-                now() < z.expires)
-                return u;
+    const std::string owner_and_name = account + " " + id.type + " " + id.value;
+    if (const authorization_record* known = reusable(owner_and_name))
+        return known->url;
     authorization_record z;
     z.url = fresh_url("/authz/");
     z.account = account;
-    z.identifier = std::move(bare);
-    z.wildcard = wildcard;
+    z.identifier = id;
+    z.wildcard = id.value.starts_with("*.");
+    if (z.wildcard)
+        z.identifier.value.erase(0, 2);
     z.expires = now() + state.options.authorization_lifetime;
     add_challenges(z);
+    authorization_by_name_[owner_and_name] = z.url;
     return state.authorizations.emplace(z.url, z).first->first;
+}
+
+const authorization_record* ca::model::reusable(const std::string& owner_and_name) const
+{
+    const auto known = authorization_by_name_.find(owner_and_name);
+    if (!state.options.reuse_authorizations || known == authorization_by_name_.end())
+        return nullptr;
+    const auto z = state.authorizations.find(known->second);
+    const bool good = z != state.authorizations.end() && z->second.status == "valid" && now() < z->second.expires;
+    return good ? &z->second : nullptr;
 }
 
 void ca::model::add_challenges(authorization_record& z) const

@@ -132,35 +132,38 @@ outcome ca::model::meet_fault(passage& p)
 
 https_response ca::model::act(passage& p)
 {
-    const bool moves = p.route.step != step::directory && p.route.resource.empty();
-    const bool plain = p.request.method == "GET";
-    if (moves && p.route.generation != generation_)
-        return problem_answer(404, "malformed", "no such resource");
-    if (plain && p.route.step == step::directory)
-        return directory();
-    if (plain && p.route.step == step::renewal_info)
-        return p.route.generation == generation_ ? renewal_info(p.route)
-                                                 : problem_answer(404, "malformed", "no such resource");
-    https_response out = act_on_signed(p);
-    out.fields.emplace_back("replay-nonce", new_nonce());
-    out.fields.emplace_back("link", "<" + url("/directory") + ">;rel=\"index\"");
+    https_response out;
+    try {
+        out = act_or_refuse(p);
+    } catch (const refusal& r) {
+        out = r.answer;
+    } catch (const std::exception& e) {
+        out = problem_answer(400, "malformed", e.what());
+    }
+    const bool has_nonce = p.route.step != step::directory && p.route.step != step::renewal_info;
+    if (has_nonce || p.request.method == "POST")
+        out.fields.emplace_back("replay-nonce", new_nonce());
+    if (p.route.step != step::directory)
+        out.fields.emplace_back("link", "<" + url("/directory") + ">;rel=\"index\"");
     return out;
 }
 
-https_response ca::model::act_on_signed(passage& p)
+https_response ca::model::act_or_refuse(passage& p)
 {
+    const route& r = p.route;
     const std::string& method = p.request.method;
-    if (p.route.step == step::new_nonce && (method == "HEAD" || method == "GET"))
+    const bool moves = r.step == step::renewal_info || (r.step != step::directory && r.resource.empty());
+    if (r.step == step::other || (moves && r.generation != generation_))
+        throw refusal(404, "malformed", "no such resource");
+    if (method == "GET" && r.step == step::directory)
+        return directory();
+    if (method == "GET" && r.step == step::renewal_info)
+        return renewal_info(r);
+    if (r.step == step::new_nonce && (method == "HEAD" || method == "GET"))
         return empty_answer(method == "HEAD" ? 200 : 204);
     if (method != "POST")
-        return problem_answer(405, "malformed", "method not allowed");
-    try {
-        return post(p);
-    } catch (const refusal& r) {
-        return r.answer;
-    } catch (const std::exception& e) {
-        return problem_answer(400, "malformed", e.what());
-    }
+        throw refusal(405, "malformed", "method not allowed");
+    return post(p);
 }
 
 https_response ca::model::post(passage& p)

@@ -122,7 +122,7 @@ private:
 
     outcome meet_fault(passage& p);
     https_response act(passage& p);
-    https_response act_on_signed(passage& p);
+    https_response act_or_refuse(passage& p);
     https_response post(passage& p);
     https_response route_signed(passage& p, authentic& a);
     authentic authenticate(const https_request& request, const route& r);
@@ -141,6 +141,7 @@ private:
     void read_profile(const authentic& a, order_record& o) const;
     void check_replaces(const authentic& a, order_record& o);
     std::string authorize(const identifier& id, const std::string& account);
+    const authorization_record* reusable(const std::string& owner_and_name) const;
     void add_challenges(authorization_record& z) const;
     https_response order(passage& p, order_record& o);
     https_response finalize(passage& p, authentic& a, order_record& o);
@@ -171,6 +172,8 @@ private:
     std::uint64_t counter_ = 0;
     unsigned generation_ = 0;
     std::unordered_map<std::string, std::string> account_by_jwk_;
+    // The newest for an account and a name.
+    std::unordered_map<std::string, std::string> authorization_by_name_;
     std::unordered_map<std::string, std::string> certificate_by_der_;
     std::unordered_map<std::string, std::string> certificate_by_renewal_id_;
 };

@@ -143,7 +143,10 @@ BOOST_FIXTURE_TEST_CASE(urls_that_are_none_of_ours_are_not_found, speaker)
         BOOST_TEST(say("").status >= 400u, path);
     }
     for (const char* anywhere : {"", "x", "https://other.test/directory", "https://ca.testx/directory"})
-        BOOST_TEST(ca.answer(https_request("GET", anywhere)).status == 405u);
+        BOOST_TEST(ca.answer(https_request("GET", anywhere)).status == 404u);
+    for (const char* path : {"/account/1", "/new-order", "/order/1", "/cert/1"})
+        BOOST_TEST(ca.answer(https_request("GET", "https://ca.test" + std::string(path))).status == 405u);
+    BOOST_TEST(ca.answer(https_request("DELETE", "https://ca.test/directory")).status == 405u);
 }
 
 BOOST_FIXTURE_TEST_CASE(every_damage_to_a_good_request_is_survived, speaker)

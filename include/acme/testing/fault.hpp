@@ -140,8 +140,8 @@ public:
     static fault not_yet_valid();
     /// Intermediate first.
     static fault unordered_chain();
-    /// From this request on, which is answered with 404, the directory has other URLs, and its former ones are gone.
-    /// Accounts and orders remain.
+    /// From this request on, the directory has other URLs, and its former ones are gone: 404. It remains itself where
+    /// it is, and so do accounts and orders.
     static fault directory_moved();
 
     enum class kind
