@@ -8,7 +8,9 @@ import concurrent.futures
 import dataclasses
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +22,14 @@ LEAVE = re.compile(r'Leaving test (suite|case) "(.*)"; ')
 SKIP = re.compile(r'Test (suite|case) "(.*)" is skipped because (.*)$')
 ERROR = re.compile(r"(^|: )(fatal )?error: ")
 
+SUPPRESSIONS = pathlib.Path(__file__).with_name("thread_sanitizer.suppressions").resolve()
+SYMBOLIZER = shutil.which("llvm-symbolizer-19") or shutil.which("llvm-symbolizer") or ""
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={SUPPRESSIONS}:"
+                    f"external_symbolizer_path={SYMBOLIZER}",
+    "ASAN_SYMBOLIZER_PATH": SYMBOLIZER,
 }
 
 

@@ -55,7 +55,7 @@ struct order_request
     /// draft-ietf-acme-profiles; empty for the CA's default.
     std::string profile;
     /// The `certificate::renewal_id()` of the certificate that this order replaces (RFC 9773 section 5); empty for
-    /// none.
+    /// none. `async_obtain` asks again without it where the CA's refusal may be about it.
     std::string replaces;
 
     order_request() = default;
@@ -96,9 +96,9 @@ struct obtain_request
     /// The URL of an order begun earlier with the same key; empty to place a new one. An order that the CA no longer
     /// knows, or that became invalid, is replaced by a new one.
     std::string order_url;
-    /// Awaited before the finalize request: the moment to save the order's URL and the key, so that a crash loses no
-    /// certificate. Optional.
-    std::function<boost::asio::awaitable<void>(const acme::order&)> before_finalize;
+    /// Awaited as soon as a new order is placed, before anything is done for it: the moment to save its URL and the
+    /// key, so that a crash loses no certificate and nothing is ordered twice. Optional.
+    std::function<boost::asio::awaitable<void>(const acme::order&)> order_placed;
     /// Awaited before each newOrder request (not before resuming `order_url`): the moment to ask a rate limit.
     /// Optional.
     std::function<boost::asio::awaitable<void>()> before_new_order;
@@ -179,6 +179,9 @@ public:
     boost::asio::awaitable<order> async_finalize(order o, std::string csr);
     /// Section 7.4.2.
     boost::asio::awaitable<certificate_chain> async_certificate(std::string url);
+    /// When the CA suggests to replace the certificate of this `certificate::renewal_id()` (RFC 9773 section 4). Empty
+    /// where the CA does not say such things, or the id is empty.
+    boost::asio::awaitable<std::optional<renewal_info>> async_renewal_info(std::string renewal_id);
     /// Section 7.6, signed by the account. A certificate that is revoked already is a success.
     boost::asio::awaitable<void> async_revoke(std::string leaf_der, revocation_reason reason);
     /// The same, signed by the certificate's own key; needs no account.

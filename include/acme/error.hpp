@@ -66,6 +66,8 @@ enum class errc
     invalid_host_name,
     /// The host is not in the allow-list (`manager::set_hosts`).
     host_not_allowed,
+    /// There is no certificate for this host (`manager::async_revoke`).
+    no_certificate,
     /// The last attempt for this host failed not long ago; `error::retry()` says when the next is allowed.
     recently_failed,
     /// `limits::new_hosts` is used up; `error::retry()` says when the next new host is allowed.
@@ -181,7 +183,7 @@ public:
     /// `step` names the ACME operation in words such as "newOrder" or "TLS connection to the CA"; it must not be
     /// hostile text. `explanation` may be.
     error(boost::system::error_code ec, std::string step, std::string explanation = {});
-    error(boost::system::error_code ec, std::string step, acme::problem p);
+    error(boost::system::error_code ec, std::string step, acme::problem p, std::string explanation = {});
 
     const char* what() const noexcept override { return what_.c_str(); }
 

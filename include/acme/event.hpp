@@ -2,6 +2,7 @@
 
 #include <acme/certificate.hpp>
 #include <acme/error.hpp>
+#include <acme/resource.hpp>
 
 #include <chrono>
 #include <functional>
@@ -39,6 +40,34 @@ struct issuance_failed
     acme::error error;
 };
 
+/// The CA suggests another time for a certificate's refresh than before (RFC 9773).
+struct renewal_suggested
+{
+    std::string host;
+    /// The window it names.
+    std::chrono::system_clock::time_point start{};
+    std::chrono::system_clock::time_point end{};
+    /// A page about the reason, for people; may be empty.
+    std::string explanation_url;
+    /// The moment within it that was chosen.
+    std::chrono::system_clock::time_point refresh_at{};
+};
+
+/// The CA could not be asked when it suggests a refresh (RFC 9773); what was planned stays, and it is asked again.
+struct renewal_info_failed
+{
+    std::string host;
+    acme::error error;
+};
+
+/// A certificate was revoked by `manager::async_revoke`.
+struct certificate_revoked
+{
+    std::string host;
+    certificate_ptr certificate;
+    revocation_reason reason = revocation_reason::unspecified;
+};
+
 /// A CA's tls-alpn-01 validation of the host was answered.
 struct validation_answered
 {
@@ -59,8 +88,8 @@ struct state_refused
     acme::error error;
 };
 
-using event = std::variant<account_registered, certificate_obtained, issuance_failed, validation_answered, save_failed,
-    state_refused>;
+using event = std::variant<account_registered, certificate_obtained, issuance_failed, renewal_suggested,
+    renewal_info_failed, certificate_revoked, validation_answered, save_failed, state_refused>;
 
 /// One line for a log, without control characters.
 std::string describe(const event& e);

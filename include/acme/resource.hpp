@@ -136,6 +136,17 @@ struct authorization
     std::optional<std::chrono::seconds> retry_after;
 };
 
+/// RFC 9773 section 4.2: when the CA suggests that a certificate is replaced. `start` is before `end`.
+struct renewal_info
+{
+    time_point start{};
+    time_point end{};
+    /// A page that says why the window was moved; for people. May be empty.
+    std::string explanation_url;
+    /// The answer's Retry-After: when the CA wants to be asked again.
+    std::optional<std::chrono::seconds> retry_after;
+};
+
 /// RFC 8555 section 7.6 (RFC 5280 section 5.3.1).
 enum class revocation_reason
 {

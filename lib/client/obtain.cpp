@@ -15,8 +15,16 @@ asio::awaitable<certificate_ptr> async_take_up(order_loop& l)
     // Null where a new order is needed.
     certificate_ptr done;
     const bool usable = co_await l.async_resume();
-    if (usable)
+    if (!usable)
+        co_return done;
+    try {
         done = co_await l.async_finish();
+    } catch (const error& e) {
+        // The CA may have validated while nobody was there to answer.
+        const bool died_before = e.code() == errc::authorization_invalid || e.code() == errc::order_invalid;
+        if (!died_before || l.has_responded())
+            throw;
+    }
     co_return done;
 }
 

@@ -29,6 +29,19 @@ bool unknown_order(const error& e)
         e.code() != errc::bad_nonce && e.code() != errc::rate_limited;
 }
 
+// RFC 9773 section 5 has an error type for a certificate that another order replaces already (perhaps one of ours whose
+// answer was lost). For one that the CA does not know, or that another account has, CAs answer with whatever comes to
+// their mind, so only refusals that are certainly about something else count as such.
+bool may_be_about_replaces(const error& e)
+{
+    if (!e.problem() || e.problem()->status == 429 || e.problem()->status > 500)
+        return false;
+    constexpr errc others[] = {errc::account_does_not_exist, errc::bad_nonce, errc::bad_public_key,
+        errc::bad_signature_algorithm, errc::external_account_required, errc::invalid_profile, errc::rate_limited,
+        errc::rejected_identifier, errc::unsupported_identifier, errc::user_action_required};
+    return std::none_of(std::begin(others), std::end(others), [&](errc other) { return e.code() == other; });
+}
+
 } // namespace
 
 order_loop::order_loop(client& c, clock& time, obtain_request& request, responder& r)
@@ -69,13 +82,14 @@ asio::awaitable<bool> order_loop::async_resume()
 asio::awaitable<void> order_loop::async_place()
 {
     order_request wanted = request_.order;
+    authorizations_.clear();
+    finalized_ = finalize_outcome::not_sent;
+    polls_ = 0;
     bool again = false;
     try {
         order_ = co_await client_.async_new_order(wanted);
     } catch (const error& e) {
-        // RFC 9773 section 5: another order replaces that certificate already, perhaps one of ours whose answer was
-        // lost.
-        if (e.code() != errc::already_replaced || wanted.replaces.empty())
+        if (wanted.replaces.empty() || !may_be_about_replaces(e))
             throw;
         again = true;
     }
@@ -85,6 +99,8 @@ asio::awaitable<void> order_loop::async_place()
     }
     if (!same_identifiers(order_.identifiers, wanted.identifiers))
         throw error(errc::unexpected_answer, "newOrder", "the order is for other names than were asked for");
+    if (request_.order_placed)
+        co_await request_.order_placed(order_);
 }
 
 asio::awaitable<certificate_ptr> order_loop::async_finish()
@@ -100,7 +116,7 @@ asio::awaitable<certificate_ptr> order_loop::async_finish()
         case order_step::kind::download: co_return co_await async_download();
         case order_step::kind::failed:
             if (step.problem)
-                throw error(step.code, "order", std::move(*step.problem));
+                throw error(step.code, "order", std::move(*step.problem), std::move(step.why));
             throw error(step.code, "order", std::move(step.why));
         }
     }
@@ -137,6 +153,7 @@ asio::awaitable<void> order_loop::async_authorize(std::vector<std::size_t> pendi
         std::string proof = client_.key_authorization(chosen[n]);
         co_await held.async_add(authorizations_[pending[n]].identifier, chosen[n], std::move(proof));
     }
+    responded_ = true;
     for (std::size_t n = 0; n < pending.size(); ++n)
         co_await async_respond(authorizations_[pending[n]], chosen[n]);
     for (const std::size_t i : pending) {
@@ -187,9 +204,6 @@ asio::awaitable<void> order_loop::async_await_final(authorization& a)
 
 asio::awaitable<void> order_loop::async_finalize()
 {
-    if (!announced_ && request_.before_finalize)
-        co_await request_.before_finalize(order_);
-    announced_ = true;
     const std::string csr = make_csr(names_of(request_.order.identifiers), request_.certificate_key);
     try {
         order_ = co_await client_.async_finalize(order_, csr);

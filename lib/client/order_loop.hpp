@@ -24,6 +24,8 @@ public:
     boost::asio::awaitable<void> async_place();
     /// Carries the order out.
     boost::asio::awaitable<certificate_ptr> async_finish();
+    /// Whether the CA was told to validate.
+    bool has_responded() const noexcept { return responded_; }
 
 private:
     boost::asio::awaitable<void> async_fetch_authorizations();
@@ -49,7 +51,7 @@ private:
     finalize_outcome finalized_ = finalize_outcome::not_sent;
     unsigned polls_ = 0;
     unsigned lost_finalizes_ = 0;
-    bool announced_ = false;
+    bool responded_ = false;
 };
 
 } // namespace acme

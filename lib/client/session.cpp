@@ -51,15 +51,21 @@ asio::awaitable<directory> client::session::async_directory()
     const slots::lease turn = co_await directory_turn_.async_acquire();
     if (fresh())
         co_return *directory_;
-    https_request request("GET", options.directory_url);
-    request.accept = "application/json";
-    const https_response answer = co_await async_send(std::move(request), step);
-    if (answer.status / 100 != 2)
-        refuse(answer, step);
-    expect_media_type(answer, "application/json", step);
+    const https_response answer = co_await async_get(options.directory_url, step);
     directory_ = expect(parse_directory(answer.body), step);
     directory_fetched_ = options.clock->now();
     co_return *directory_;
+}
+
+asio::awaitable<https_response> client::session::async_get(std::string url, const char* step)
+{
+    https_request request("GET", std::move(url));
+    request.accept = "application/json";
+    https_response answer = co_await async_send(std::move(request), step);
+    if (answer.status / 100 != 2)
+        refuse(answer, step);
+    expect_media_type(answer, "application/json", step);
+    co_return answer;
 }
 
 asio::awaitable<https_response> client::session::async_send(https_request request, const char* step)

@@ -51,6 +51,9 @@ public:
     /// URL, the directory is fetched anew.
     boost::asio::awaitable<https_response> async_post(signed_request& request, std::string directory::* resource);
 
+    /// An unsigned GET. Returns only answers of status 2xx.
+    boost::asio::awaitable<https_response> async_get(std::string url, const char* step);
+
     /// The URL that an answer's Location field gives.
     static std::string location(const https_response& answer, const std::string& request_url, const char* step);
     std::optional<std::chrono::seconds> retry_after(const https_response& answer) const;

@@ -50,7 +50,7 @@ asio::awaitable<void> manager::core::register_anonymously(std::shared_ptr<client
     }
     unsigned count = account_failure_ ? account_failure_->count + 1 : 1;
     auto advice = disposition(failed->code(), failed->problem(), count, now(), options_.random());
-    account_failure_.emplace(failure{*failed, earliest(advice, now()), count});
+    account_failure_.emplace(account_failure{*failed, earliest_attempt(advice, now()), count});
     throw *failed;
 }
 
@@ -101,7 +101,7 @@ asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, s
         unsaved_.insert(keys_.account());
     });
     watchers_.notify();
-    co_await save(keys_.account());
+    co_await save_before_asking(keys_.account(), {});
     account_request request;
     request.contact = std::move(contact);
     request.external = options_.external;
@@ -114,7 +114,14 @@ asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, s
     watchers_.notify();
     co_await save(keys_.account());
     // Hosts that failed for want of an account need not wait any longer.
-    failures_.clear();
+    std::set<std::string> keys;
+    with_state([&](state& s) {
+        for (auto& [host, pause] : s.failures)
+            keys.insert(keys_.failure(host));
+        s.failures.clear();
+    });
+    if (!keys.empty())
+        changed(std::move(keys));
     account_registered told{account.url, account.created};
     tell(told);
 }

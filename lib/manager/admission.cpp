@@ -76,9 +76,17 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host)
 
 void manager::core::refuse_if_failed_recently(const std::string& host)
 {
-    auto* last = failures_.find(host);
-    if (last && now() < last->until)
-        throw refusal(errc::recently_failed, host, last->error.what()).with_retry(retry_advice::at(last->until));
+    std::optional<pause_record> own, common;
+    with_state([&](const state& s) {
+        if (auto it = s.failures.find(host); it != s.failures.end())
+            own = it->second;
+        if (auto* pause = find_pause(s, host, now()))
+            common = *pause;
+    });
+    if (own && now() < own->until)
+        throw refusal(errc::recently_failed, host, own->why).with_retry(retry_advice::at(own->until));
+    if (common)
+        throw refusal(errc::rate_limited, host, common->why).with_retry(retry_advice::at(common->until));
 }
 
 void manager::core::take_new_host_token(const std::string& host)

@@ -23,7 +23,6 @@ manager::core::core(asio::any_io_executor executor, config options)
     , options_(with_defaults(std::move(options)))
     , keys_(options_.directory_url)
     , index_(std::make_shared<credential_index>())
-    , failures_(options_.max_failures)
     , transport_(options_.transport ? options_.transport : make_https_transport(strand_, options_.https))
     , issuance_places_(options_.max_issuances)
     , tasks_(strand_)
@@ -89,7 +88,6 @@ void manager::core::unmarshal(std::string_view text)
         if (!self)
             return;
         self->client_.reset();
-        self->failures_.clear();
         self->reload();
     };
     asio::post(strand_, std::move(reload_there));

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "manager/credential_index.hpp"
-#include "manager/failure_memory.hpp"
 #include "manager/on_strand.hpp"
 #include "manager/schedule.hpp"
 #include "manager/state.hpp"
@@ -15,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,12 +35,23 @@ struct issuance
 
     std::string host;
     bool refresh;
+    /// Has a token of `limits::requests`, and has not used it.
+    bool holds_token = false;
+    bool used_token = false;
     std::chrono::system_clock::time_point started{};
     asio::steady_timer finished;
     std::size_t waiters = 0;
     bool done = false;
     certificate_ptr result;
     std::optional<error> failure;
+};
+
+/// Why there is no account.
+struct account_failure
+{
+    acme::error error;
+    std::chrono::system_clock::time_point until{};
+    unsigned count = 0;
 };
 
 /// Keeps an object alive while one of its coroutines runs. Cancellation becomes an `acme::error` as well.
@@ -84,6 +95,10 @@ public:
     // account.cpp
     asio::awaitable<std::string> terms_of_service();
     asio::awaitable<void> register_account(std::string email);
+
+    // revocation.cpp
+    asio::awaitable<void> revoke(std::string host, revocation_reason reason);
+    void take_revocation(const std::string& host, const certificate_ptr& c, revocation_reason reason);
 
     // saving.cpp
     asio::awaitable<void> use_store(std::shared_ptr<store> where);
@@ -131,20 +146,26 @@ private:
     std::shared_ptr<issuance> start(const std::string& host, bool refresh);
     asio::awaitable<void> issue(std::shared_ptr<issuance> running);
     asio::awaitable<certificate_ptr> obtain(std::shared_ptr<issuance> running);
-    asio::awaitable<certificate_ptr> order_certificate(std::string host);
-    asio::awaitable<certificate_ptr> order_once(std::shared_ptr<client> c, std::string host);
+    asio::awaitable<certificate_ptr> order_certificate(std::shared_ptr<issuance> running);
+    asio::awaitable<certificate_ptr> order_once(std::shared_ptr<client> c, std::shared_ptr<issuance> running);
+    asio::awaitable<std::string> replaced_by(std::shared_ptr<client> c, std::string host);
     order_record unfinished_order(const std::string& host);
-    asio::awaitable<void> take_request_token();
+    asio::awaitable<void> take_request_token(std::shared_ptr<issuance> running);
+    asio::awaitable<void> use_request_token(std::shared_ptr<issuance> running);
+    void put_back_token(const issuance& running, const error& e);
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
     asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host);
     asio::awaitable<void> install(std::string host, certificate_record record);
     void succeed(issuance& running, certificate_ptr c);
     void fail(issuance& running, const error& e);
+    void count_resumption(const std::string& host, const error& e);
+    void pause_whom_it_concerns(const std::string& host, const error& e);
     retry_advice remember_failure(const std::string& host, const error& e);
+    void forget_failure(const std::string& host);
     retry_advice postpone_refresh(const std::string& host, const error& e);
     void complete(issuance& running);
     asio::awaitable<void> retire_challenge(std::string server_name, certificate_ptr answer);
-    certificate_record make_record(certificate_ptr c) const;
+    certificate_record make_record(const std::string& host, certificate_ptr c);
 
     // account.cpp
     std::shared_ptr<client> current_client();
@@ -159,10 +180,13 @@ private:
     asio::awaitable<void> load_from(std::shared_ptr<store> where, std::string place);
     asio::awaitable<objects> load_objects(std::shared_ptr<store> where);
     std::set<std::string> merge(state loaded);
-    asio::awaitable<void> save(std::string key);
+    asio::awaitable<std::optional<error>> save(std::string key);
+    asio::awaitable<void> save_before_asking(std::string key, std::string host);
+    bool can_not_wait(const std::string& host) const;
     std::optional<std::string> take_unsaved(const std::string& key);
     void saving_failed(const std::string& key, const error& e);
     asio::awaitable<void> resume_saving();
+    asio::awaitable<void> save_one(std::string key);
     void save_what_changed();
 
     // supervision.cpp
@@ -172,7 +196,17 @@ private:
     bool waits_after_failure(const state& s, const std::string& host) const;
     asio::awaitable<void> supervise();
     asio::awaitable<void> wait_for_work();
+    void notice_clock_set_back();
+
+    // renewal.cpp
+    void take_what_is_due();
     void start_due_refreshes();
+    std::optional<std::chrono::system_clock::time_point> paused_until(const std::string& host);
+    void start_polls();
+    asio::awaitable<void> poll(std::string host);
+    void take_poll(const std::string& host, const certificate_ptr& c, const std::optional<renewal_info>& info,
+        const std::optional<error>& failure);
+    void reschedule(const std::string& host);
 
     const acme::strand strand_;
     const config options_;
@@ -189,9 +223,18 @@ private:
 
     std::map<std::string, std::shared_ptr<issuance>> issuances_;
     std::size_t waiters_ = 0;
-    failure_memory failures_;
-    std::optional<failure> account_failure_;
+    std::optional<account_failure> account_failure_;
+    // When each host's next step is; then, of those whose refresh is due, the most urgent first, and those that are
+    // polled next.
     schedule schedule_;
+    schedule due_;
+    std::deque<std::string> polls_;
+    std::size_t polling_ = 0;
+    std::size_t refreshing_ = 0;
+    // New hosts that wait for a token have precedence over refreshes, which have time.
+    std::size_t token_waiters_ = 0;
+    std::optional<std::chrono::system_clock::time_point> next_token_;
+    std::chrono::system_clock::time_point last_seen_{};
     std::shared_ptr<store> store_;
     bool opening_store_ = false;
     // The keys whose saving is about to begin.

@@ -1,16 +1,14 @@
 #include "manager/core.hpp"
 #include "manager/tls_alpn_responder.hpp"
-
-#include <acme/renewal.hpp>
+#include "protocol/rate_limit_scope.hpp"
 
 namespace acme {
 namespace {
 
-// A certificate that lives for seconds must not lead to an order every second.
-constexpr auto shortest_refresh = std::chrono::minutes(1);
-
 // An order that can neither be finished nor is refused is given up for a new one.
 constexpr unsigned most_resumptions = 3;
+
+constexpr std::size_t most_pauses = 1'000;
 
 constexpr const char* step = "issuance";
 
@@ -24,6 +22,37 @@ bool order_is_dead(const boost::system::error_code& ec)
 {
     return ec == errc::order_invalid || ec == errc::authorization_invalid || ec == errc::certificate_rejected ||
         ec == errc::no_usable_challenge || ec == errc::host_not_allowed || ec == errc::bad_csr;
+}
+
+// An attempt that a CA in trouble ended does not count against its order.
+bool says_nothing_of_the_order(const error& e)
+{
+    return e.code().category() != acme_category() || e.code() == errc::rate_limited ||
+        (e.problem() && e.problem()->status >= 500);
+}
+
+/// Counts who waits for a token.
+class waiting_for_token
+{
+public:
+    explicit waiting_for_token(std::size_t& n)
+        : n_(n)
+    {
+        ++n_;
+    }
+    waiting_for_token(const waiting_for_token&) = delete;
+    waiting_for_token& operator=(const waiting_for_token&) = delete;
+    ~waiting_for_token() { --n_; }
+
+private:
+    std::size_t& n_;
+};
+
+token_bucket::saved with_one_more(const rate& pace, const token_bucket::saved& s)
+{
+    token_bucket bucket(pace, s);
+    bucket.put_back();
+    return bucket.save();
 }
 
 error current_error()
@@ -47,6 +76,9 @@ std::shared_ptr<issuance> manager::core::start(const std::string& host, bool ref
     running->started = now();
     issuances_[host] = running;
     schedule_.erase(host);
+    due_.erase(host);
+    if (refresh)
+        ++refreshing_;
     ensure_supervised();
     spawn(issue(running));
     return running;
@@ -73,16 +105,16 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
 {
     auto host = running->host;
     bool resumed = with_state([&](const state& s) { return s.orders.contains(host); });
-    if (!resumed)
-        co_await take_request_token();
+    if (!resumed && !running->holds_token)
+        co_await take_request_token(running);
     auto place = co_await issuance_places_.async_acquire();
     std::unique_ptr<store::lock> lock;
     if (store_)
         lock = co_await store_->async_lock(keys_.prefix() + "issue/" + host);
     auto record = co_await stored_certificate(host);
     if (!record) {
-        auto obtained = co_await order_certificate(host);
-        record = make_record(obtained);
+        auto obtained = co_await order_certificate(running);
+        record = make_record(host, obtained);
     }
     if (!allowed(host))
         throw error(make_error_code(errc::host_not_allowed), step);
@@ -111,16 +143,16 @@ asio::awaitable<std::optional<certificate_record>> manager::core::stored_certifi
     }
     auto ours = index_->certificates.find(host);
     bool known = ours && ours->serial() == found->certificate->serial();
-    if (known || found->next_refresh <= now() || found->certificate->not_after() <= now())
+    if (known || refresh_due(found->plan, now()) <= now() || found->certificate->not_after() <= now())
         found.reset();
     co_return found;
 }
 
-asio::awaitable<certificate_ptr> manager::core::order_certificate(std::string host)
+asio::awaitable<certificate_ptr> manager::core::order_certificate(std::shared_ptr<issuance> running)
 {
     auto c = co_await registered_client();
     try {
-        co_return co_await order_once(c, host);
+        co_return co_await order_once(c, running);
     } catch (const error& e) {
         if (e.code() != errc::account_does_not_exist)
             throw;
@@ -128,7 +160,7 @@ asio::awaitable<certificate_ptr> manager::core::order_certificate(std::string ho
     // The CA forgot the account (a test CA restarted): register its key again, once.
     forget_account_url(c);
     c = co_await registered_client();
-    co_return co_await order_once(c, host);
+    co_return co_await order_once(c, running);
 }
 
 // An order that an earlier attempt, or an earlier process, left behind; empty where there is none.
@@ -150,19 +182,36 @@ order_record manager::core::unfinished_order(const std::string& host)
     return record;
 }
 
-asio::awaitable<certificate_ptr> manager::core::order_once(std::shared_ptr<client> c, std::string host)
+// The certificate that an order replaces, in the words of RFC 9773; empty where the CA has no ear for it.
+asio::awaitable<std::string> manager::core::replaced_by(std::shared_ptr<client> c, std::string host)
 {
+    std::string id;
+    with_state([&](const state& s) {
+        if (auto it = s.certificates.find(host); it != s.certificates.end())
+            id = it->second.certificate->renewal_id();
+    });
+    if (id.empty())
+        co_return id;
+    auto offered = co_await c->async_directory();
+    if (offered.renewal_info.empty())
+        id.clear();
+    co_return id;
+}
+
+asio::awaitable<certificate_ptr> manager::core::order_once(std::shared_ptr<client> c, std::shared_ptr<issuance> running)
+{
+    auto host = running->host;
     auto saved = unfinished_order(host);
     obtain_request request;
     request.order.identifiers.emplace_back("dns", host);
     request.order.profile = options_.profile;
+    request.order.replaces = co_await replaced_by(c, host);
     request.certificate_key = saved.certificate_key ? saved.certificate_key : key::generate();
     request.order_url = saved.url;
     request.timeout = options_.issuance_timeout;
-    request.before_finalize = [this, host, k = request.certificate_key](
-                                  const order& o) { return save_order(host, k, o.url); };
-    if (!saved.url.empty())
-        request.before_new_order = [this] { return take_request_token(); };
+    request.order_placed = [this, host, k = request.certificate_key](
+                               const order& o) { return save_order(host, k, o.url); };
+    request.before_new_order = [this, running] { return use_request_token(running); };
     auto retire = [this](std::string server_name, certificate_ptr answer) {
         if (stopped_)
             index_->challenges.erase(server_name, answer);
@@ -184,7 +233,7 @@ asio::awaitable<void> manager::core::save_order(std::string host, key certificat
         unsaved_.insert(keys_.order(host));
     });
     watchers_.notify();
-    co_await save(keys_.order(host));
+    co_await save_before_asking(keys_.order(host), host);
 }
 
 // Validations may straggle in after the authorization is final.
@@ -198,8 +247,9 @@ asio::awaitable<void> manager::core::retire_challenge(std::string server_name, c
     index_->challenges.erase(server_name, answer);
 }
 
-asio::awaitable<void> manager::core::take_request_token()
+asio::awaitable<void> manager::core::take_request_token(std::shared_ptr<issuance> running)
 {
+    waiting_for_token waiting(token_waiters_);
     auto turn = co_await request_turn_.async_acquire();
     for (;;) {
         auto at = now();
@@ -209,6 +259,30 @@ asio::awaitable<void> manager::core::take_request_token()
             break;
         co_await options_.clock->async_wait(wait);
     }
+    running->holds_token = true;
+    wake();
+}
+
+// On the disk before the CA hears of the order, so that no restart spends it again.
+asio::awaitable<void> manager::core::use_request_token(std::shared_ptr<issuance> running)
+{
+    if (!running->holds_token)
+        co_await take_request_token(running);
+    running->holds_token = false;
+    running->used_token = true;
+    co_await save_before_asking(keys_.limits(), running->host);
+}
+
+// A token that no order was placed with.
+void manager::core::put_back_token(const issuance& running, const error& e)
+{
+    const bool never_asked = e.step() == "directory" || e.step() == "newNonce" || e.step() == "saving the state";
+    if (!running.holds_token && !(running.used_token && never_asked))
+        return;
+    with_state([&](state& s) {
+        if (s.limits)
+            s.limits->requests = with_one_more(options_.limits.requests, s.limits->requests);
+    });
     changed({keys_.limits()});
 }
 
@@ -223,22 +297,26 @@ asio::awaitable<void> manager::core::install(std::string host, certificate_recor
     });
     co_await save(keys_.certificate(host));
     index_->certificates.insert(host, record.certificate);
-    schedule_.set(host, record.next_refresh);
+    schedule_.set(host, next_step(record.plan, now()));
     changed({keys_.order(host)});
 }
 
-certificate_record manager::core::make_record(certificate_ptr c) const
+certificate_record manager::core::make_record(const std::string& host, certificate_ptr c)
 {
     certificate_record r;
-    auto due = refresh_time(c->not_before(), c->not_after(), options_.random());
-    r.next_refresh = std::max(due, now() + shortest_refresh);
+    std::optional<replaced_certificate> earlier;
+    with_state([&](const state& s) {
+        if (auto it = s.certificates.find(host); it != s.certificates.end())
+            earlier.emplace(validity_of(*it->second.certificate), it->second.plan.hurried);
+    });
+    r.plan = plan_renewal(validity_of(*c), !c->renewal_id().empty(), earlier, now(), options_.random());
     r.certificate = std::move(c);
     return r;
 }
 
 void manager::core::succeed(issuance& running, certificate_ptr c)
 {
-    failures_.forget(running.host);
+    forget_failure(running.host);
     running.result = std::move(c);
     complete(running);
     certificate_obtained told;
@@ -248,17 +326,16 @@ void manager::core::succeed(issuance& running, certificate_ptr c)
     told.took = since(running.started, now());
     told.next_refresh = with_state([&](const state& s) {
         auto it = s.certificates.find(running.host);
-        return it == s.certificates.end() ? told.next_refresh : it->second.next_refresh;
+        return it == s.certificates.end() ? told.next_refresh : it->second.plan.refresh_at;
     });
     tell(told);
 }
 
 void manager::core::fail(issuance& running, const error& e)
 {
-    if (order_is_dead(e.code())) {
-        with_state([&](state& s) { s.orders.erase(running.host); });
-        changed({keys_.order(running.host)});
-    }
+    count_resumption(running.host, e);
+    put_back_token(running, e);
+    pause_whom_it_concerns(running.host, e);
     bool served = with_state([&](const state& s) { return s.certificates.contains(running.host); });
     auto advice = served ? postpone_refresh(running.host, e) : remember_failure(running.host, e);
     running.failure = e.with_host(running.host).with_retry(advice);
@@ -267,31 +344,88 @@ void manager::core::fail(issuance& running, const error& e)
     tell(told);
 }
 
+// An order is taken up again until the CA declares it dead, or until it has led nowhere a few times.
+void manager::core::count_resumption(const std::string& host, const error& e)
+{
+    bool known = with_state([&](state& s) {
+        auto it = s.orders.find(host);
+        if (it == s.orders.end())
+            return false;
+        if (order_is_dead(e.code()))
+            s.orders.erase(it);
+        else if (says_nothing_of_the_order(e) && it->second.attempts > 0)
+            --it->second.attempts;
+        return true;
+    });
+    if (known)
+        changed({keys_.order(host)});
+}
+
+// A limit of the account or of a registered domain holds for other hosts too: asking for them only makes it worse.
+void manager::core::pause_whom_it_concerns(const std::string& host, const error& e)
+{
+    if (e.code() != errc::rate_limited || !e.problem() || !e.problem()->retry_after)
+        return;
+    auto scope = scope_of(*e.problem(), host);
+    if (scope.what == rate_limit_scope::kind::host)
+        return;
+    auto at = now();
+    with_state([&](state& s) {
+        if (!s.limits)
+            s.limits.emplace();
+        auto& pauses = s.limits->pauses;
+        std::erase_if(pauses, [&](const auto& each) { return each.second.until <= at; });
+        if (pauses.size() >= most_pauses)
+            return;
+        auto& pause = pauses[scope.domain];
+        pause.until = *e.problem()->retry_after;
+        pause.count = 1;
+        pause.why = e.what();
+    });
+    changed({keys_.limits()});
+}
+
 retry_advice manager::core::remember_failure(const std::string& host, const error& e)
 {
-    auto* last = failures_.find(host);
-    unsigned count = last ? last->count + 1 : 1;
-    auto advice = disposition(e.code(), e.problem(), count, now(), options_.random());
-    failure f{e, earliest(advice, now()), count};
-    failures_.remember(host, std::move(f));
+    auto at = now();
+    retry_advice advice;
+    std::set<std::string> keys = {keys_.failure(host)};
+    with_state([&](state& s) {
+        auto last = s.failures.find(host);
+        pause_record pause;
+        pause.count = last == s.failures.end() ? 1 : last->second.count + 1;
+        advice = disposition(e.code(), e.problem(), pause.count, at, options_.random());
+        pause.until = earliest_attempt(advice, at);
+        pause.why = e.what();
+        auto forgotten = acme::remember_failure(s, host, std::move(pause), options_.max_failures);
+        if (forgotten)
+            keys.insert(keys_.failure(*forgotten));
+    });
+    changed(std::move(keys));
     return advice;
 }
 
-// A refresh is tried until, and past, expiry: what looks permanent is asked again once a day.
+void manager::core::forget_failure(const std::string& host)
+{
+    bool known = with_state([&](state& s) { return s.failures.erase(host) > 0; });
+    if (known)
+        changed({keys_.failure(host)});
+}
+
 retry_advice manager::core::postpone_refresh(const std::string& host, const error& e)
 {
-    unsigned count = 0;
+    auto at = now();
+    auto due = at;
     with_state([&](state& s) {
-        if (auto it = s.certificates.find(host); it != s.certificates.end())
-            count = ++it->second.failures;
+        auto it = s.certificates.find(host);
+        if (it == s.certificates.end())
+            return;
+        auto& record = it->second;
+        refresh_failed(record.plan, validity_of(*record.certificate), e.code(), e.problem(), at, options_.random());
+        record.last_problem = e.what();
+        due = refresh_due(record.plan, at);
+        schedule_.set(host, next_step(record.plan, at));
     });
-    auto advice = disposition(e.code(), e.problem(), std::max(count, 1U), now(), options_.random());
-    auto due = earliest(advice, now());
-    with_state([&](state& s) {
-        if (auto it = s.certificates.find(host); it != s.certificates.end())
-            it->second.next_refresh = due;
-    });
-    schedule_.set(host, due);
     changed({keys_.certificate(host)});
     return retry_advice::at(due);
 }
@@ -301,6 +435,8 @@ void manager::core::complete(issuance& running)
     running.done = true;
     // Not just cancelled: who is about to wait must not wait for ever.
     running.finished.expires_at(asio::steady_timer::time_point::min());
+    if (running.refresh)
+        --refreshing_;
     issuances_.erase(running.host);
     wake();
 }

@@ -54,6 +54,11 @@ asio::awaitable<void> manager::async_register(std::string email, terms_prompt pr
     return call(core_, core_->join(core_->register_account(std::move(email))));
 }
 
+asio::awaitable<void> manager::async_revoke(std::string host, revocation_reason reason)
+{
+    return call(core_, core_->join(core_->revoke(std::move(host), reason)));
+}
+
 bool manager::registered() const
 {
     return core_->registered();

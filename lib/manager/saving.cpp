@@ -117,6 +117,9 @@ std::set<std::string> manager::core::merge(state loaded)
                 unsaved.insert(keys_.certificate(host));
         }
         s.certificates.merge(loaded.certificates);
+        for (auto& [host, record] : s.failures)
+            unsaved.insert(keys_.failure(host));
+        s.failures.merge(loaded.failures);
         for (auto& [host, record] : s.certificates)
             index_->certificates.insert(host, record.certificate);
     };
@@ -125,16 +128,16 @@ std::set<std::string> manager::core::merge(state loaded)
 }
 
 // Until its value is read, a key stays among the unsaved: a save that is cancelled before has not happened.
-asio::awaitable<void> manager::core::save(std::string key)
+asio::awaitable<std::optional<error>> manager::core::save(std::string key)
 {
+    std::optional<error> failed;
     auto where = store_;
     if (!where)
-        co_return;
+        co_return failed;
     with_state([&](state&) { unsaved_.insert(key); });
     // The value is read behind the lock, so the last save of a key always carries its newest value.
     auto lock = co_await save_locks_->async_lock(key);
     auto value = take_unsaved(key);
-    std::optional<error> failed;
     try {
         if (value)
             co_await where->async_save(key, *value);
@@ -145,6 +148,25 @@ asio::awaitable<void> manager::core::save(std::string key)
     }
     if (failed)
         saving_failed(key, *failed);
+    co_return failed;
+}
+
+// The CA's quota is not spent on what would be lost with the next restart.
+asio::awaitable<void> manager::core::save_before_asking(std::string key, std::string host)
+{
+    auto failed = co_await save(std::move(key));
+    if (failed && !can_not_wait(host))
+        throw *failed;
+}
+
+// A certificate near its end, or past it, is refreshed even where it can be kept in memory only.
+bool manager::core::can_not_wait(const std::string& host) const
+{
+    auto at = now();
+    return with_state([&](const state& s) {
+        auto it = s.certificates.find(host);
+        return it != s.certificates.end() && at >= latest_refresh(validity_of(*it->second.certificate));
+    });
 }
 
 std::optional<std::string> manager::core::take_unsaved(const std::string& key)
@@ -176,6 +198,11 @@ asio::awaitable<void> manager::core::resume_saving()
     wake();
 }
 
+asio::awaitable<void> manager::core::save_one(std::string key)
+{
+    co_await save(std::move(key));
+}
+
 void manager::core::save_what_changed()
 {
     if (saving_paused_)
@@ -189,7 +216,7 @@ void manager::core::save_what_changed()
                 keys.push_back(key);
     });
     for (auto& key : keys)
-        spawn(save(key));
+        spawn(save_one(key));
 }
 
 } // namespace acme

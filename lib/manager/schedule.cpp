@@ -34,6 +34,11 @@ std::optional<schedule::time_point> schedule::next() const
     return by_time_.begin()->first;
 }
 
+const std::string* schedule::first() const noexcept
+{
+    return by_time_.empty() ? nullptr : by_time_.begin()->second;
+}
+
 std::vector<std::string> schedule::take_due(time_point now)
 {
     std::vector<std::string> due;

@@ -24,6 +24,9 @@ public:
     /// Removes and returns the hosts that are due, the longest overdue first.
     std::vector<std::string> take_due(time_point now);
 
+    /// The host whose deadline is first; null where there is none.
+    const std::string* first() const noexcept;
+    bool contains(const std::string& host) const { return by_host_.contains(host); }
     std::size_t size() const noexcept { return by_host_.size(); }
 
 private:

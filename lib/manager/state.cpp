@@ -16,13 +16,28 @@ namespace json = boost::json;
 
 using seconds_since_epoch = std::chrono::sys_time<std::chrono::seconds>;
 
-std::int64_t to_number(std::chrono::system_clock::time_point t)
-{
-    return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
-}
-
 // Within what system_clock can hold, so that no saved number overflows it.
 constexpr std::int64_t latest_second = 9'000'000'000;
+
+std::int64_t to_number(std::chrono::system_clock::time_point t)
+{
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
+    return std::clamp<std::int64_t>(seconds, 0, latest_second);
+}
+
+time_point to_time(std::int64_t seconds)
+{
+    return seconds_since_epoch(std::chrono::seconds(seconds));
+}
+
+std::optional<std::int64_t> sane_number(const json::value& v)
+{
+    boost::system::error_code ec;
+    auto n = v.to_number<std::int64_t>(ec);
+    if (ec || n < 0 || n > latest_second)
+        return std::nullopt;
+    return n;
+}
 
 /// One object under its reader's eyes: every accessor names the member that is wrong.
 class object_reader
@@ -49,17 +64,35 @@ public:
     std::int64_t number(std::string_view member) const
     {
         auto* v = find(member);
-        boost::system::error_code ec;
-        auto n = v ? v->to_number<std::int64_t>(ec) : 0;
-        if (!v || ec || n < 0 || n > latest_second)
+        auto n = v ? sane_number(*v) : std::nullopt;
+        if (!n)
             fail("has no sane number \"" + std::string(member) + "\"");
-        return n;
+        return *n;
     }
 
-    std::chrono::system_clock::time_point time(std::string_view member) const
+    // Two points in time, or nothing.
+    std::optional<suggested_window> window(std::string_view member) const
     {
-        return seconds_since_epoch(std::chrono::seconds(number(member)));
+        auto* v = find(member);
+        auto* list = v ? v->if_array() : nullptr;
+        if (list && list->empty())
+            return std::nullopt;
+        auto start = list && list->size() == 2 ? sane_number((*list)[0]) : std::nullopt;
+        auto end = start ? sane_number((*list)[1]) : std::nullopt;
+        if (!end)
+            fail("has no window in \"" + std::string(member) + "\"");
+        return suggested_window(to_time(*start), to_time(*end));
     }
+
+    unsigned count(std::string_view member) const
+    {
+        return static_cast<unsigned>(std::min<std::int64_t>(number(member), 1'000'000));
+    }
+
+    std::chrono::system_clock::time_point time(std::string_view member) const { return to_time(number(member)); }
+
+    // For texts that only people read.
+    std::string note(std::string_view member) const { return printable(text(member), 4096); }
 
     acme::key private_key(std::string_view member) const
     {
@@ -83,12 +116,31 @@ public:
         return all;
     }
 
+    std::vector<object_reader> objects(std::string_view member) const
+    {
+        auto* v = find(member);
+        if (!v || !v->is_array())
+            fail("has no list \"" + std::string(member) + "\"");
+        std::vector<object_reader> all;
+        for (auto& each : v->get_array()) {
+            if (!each.is_object())
+                fail("has something else than objects in \"" + std::string(member) + "\"");
+            all.push_back(object_reader(where_, each.get_object()));
+        }
+        return all;
+    }
+
     [[noreturn]] void fail(const std::string& what) const
     {
         throw error(make_error_code(errc::damaged_state), "loading the saved state", where_ + " " + what);
     }
 
 private:
+    object_reader(std::string where, json::object o)
+        : where_(std::move(where))
+        , object_(std::move(o))
+    {}
+
     const json::value* find(std::string_view member) const
     {
         return object_.if_contains(json::string_view(member.data(), member.size()));
@@ -106,6 +158,18 @@ account_record decode_account(const object_reader& r)
     return a;
 }
 
+renewal_plan decode_plan(const object_reader& r)
+{
+    renewal_plan p;
+    p.refresh_at = r.time("refresh_at");
+    p.window = r.window("window");
+    p.failures = r.count("failures");
+    p.failed_at = r.time("failed_at");
+    p.retry_at = r.time("retry_at");
+    p.hurried = r.count("hurried");
+    return p;
+}
+
 certificate_record decode_certificate(const object_reader& r, const std::string& host)
 {
     certificate_record c;
@@ -115,9 +179,18 @@ certificate_record decode_certificate(const object_reader& r, const std::string&
         r.fail("has an unusable chain: " + why);
     if (!c.certificate->covers(host))
         r.fail("has a certificate for another host");
-    c.next_refresh = r.time("next_refresh");
-    c.failures = static_cast<unsigned>(r.number("failures"));
+    c.plan = decode_plan(r);
+    c.last_problem = r.note("last_problem");
     return c;
+}
+
+pause_record decode_pause(const object_reader& r)
+{
+    pause_record p;
+    p.until = r.time("until");
+    p.count = r.count("count");
+    p.why = r.note("why");
+    return p;
 }
 
 order_record decode_order(const object_reader& r)
@@ -125,7 +198,7 @@ order_record decode_order(const object_reader& r)
     order_record o;
     o.url = r.text("url");
     o.certificate_key = r.private_key("key");
-    o.attempts = static_cast<unsigned>(r.number("attempts"));
+    o.attempts = r.count("attempts");
     return o;
 }
 
@@ -142,6 +215,8 @@ limit_record decode_limits(const object_reader& r)
     limit_record l;
     l.requests = decode_bucket(r, "requests");
     l.new_hosts = decode_bucket(r, "new_hosts");
+    for (auto& each : r.objects("pauses"))
+        l.pauses[each.text("domain")] = decode_pause(each);
     return l;
 }
 
@@ -163,6 +238,27 @@ void add_bucket(json::object& to, const std::string& name, const token_bucket::s
     to[name + "_updated"] = to_number(s.updated);
 }
 
+void add_plan(json::object& to, const renewal_plan& p)
+{
+    to["refresh_at"] = to_number(p.refresh_at);
+    auto& window = to["window"].emplace_array();
+    if (p.window)
+        window = {to_number(p.window->start), to_number(p.window->end)};
+    to["failures"] = p.failures;
+    to["failed_at"] = to_number(p.failed_at);
+    to["retry_at"] = to_number(p.retry_at);
+    to["hurried"] = p.hurried;
+}
+
+json::object to_object(const pause_record& r)
+{
+    json::object o;
+    o["until"] = to_number(r.until);
+    o["count"] = r.count;
+    o["why"] = r.why;
+    return o;
+}
+
 // The host that a key names behind `prefix`; nothing where it is not that kind of key.
 std::optional<std::string> host_of(const std::string& key, const std::string& prefix)
 {
@@ -180,6 +276,40 @@ std::string normalized_host(const object_reader& r, const std::string& host)
 }
 
 } // namespace
+
+std::optional<std::string> remember_failure(state& s, const std::string& host, pause_record p, std::size_t limit)
+{
+    std::optional<std::string> forgotten;
+    s.failures[host] = std::move(p);
+    if (s.failures.size() <= limit)
+        return forgotten;
+    const auto sooner = [](const auto& a, const auto& b) { return a.second.until < b.second.until; };
+    const auto first = std::min_element(s.failures.begin(), s.failures.end(), sooner);
+    forgotten = first->first;
+    s.failures.erase(first);
+    return forgotten;
+}
+
+const pause_record* find_pause(const state& s, std::string_view host, std::chrono::system_clock::time_point now)
+{
+    if (!s.limits)
+        return nullptr;
+    const auto& pauses = s.limits->pauses;
+    for (std::string_view domain = host;;) {
+        const auto it = pauses.find(std::string(domain));
+        if (it != pauses.end() && now < it->second.until)
+            return &it->second;
+        if (domain.empty())
+            return nullptr;
+        const auto dot = domain.find('.');
+        domain = dot == std::string_view::npos ? std::string_view() : domain.substr(dot + 1);
+    }
+}
+
+validity validity_of(const certificate& c) noexcept
+{
+    return validity(c.not_before(), c.not_after());
+}
 
 std::chrono::system_clock::duration take_token(
     state& s, token_bucket::saved limit_record::* which, const rate& pace, std::chrono::system_clock::time_point now)
@@ -222,8 +352,8 @@ std::string encode(const certificate_record& r)
     json::object o;
     o["chain"] = r.certificate->chain_pem();
     o["key"] = r.certificate->private_key().to_pem();
-    o["next_refresh"] = to_number(r.next_refresh);
-    o["failures"] = r.failures;
+    add_plan(o, r.plan);
+    o["last_problem"] = r.last_problem;
     return json::serialize(o);
 }
 
@@ -241,7 +371,18 @@ std::string encode(const limit_record& r)
     json::object o;
     add_bucket(o, "requests", r.requests);
     add_bucket(o, "new_hosts", r.new_hosts);
+    auto& pauses = o["pauses"].emplace_array();
+    for (auto& [domain, pause] : r.pauses) {
+        auto entry = to_object(pause);
+        entry["domain"] = domain;
+        pauses.push_back(std::move(entry));
+    }
     return json::serialize(o);
+}
+
+std::string encode(const pause_record& r)
+{
+    return json::serialize(to_object(r));
 }
 
 std::string encode(const std::set<std::string>& hosts)
@@ -264,6 +405,8 @@ objects encode(const state& s, const state_keys& keys)
         o[keys.certificate(host)] = encode(record);
     for (auto& [host, record] : s.orders)
         o[keys.order(host)] = encode(record);
+    for (auto& [host, record] : s.failures)
+        o[keys.failure(host)] = encode(record);
     return o;
 }
 
@@ -283,6 +426,10 @@ std::optional<std::string> encode_object(const state& s, const state_keys& keys,
         auto it = s.orders.find(*host);
         return it == s.orders.end() ? std::nullopt : std::optional(encode(it->second));
     }
+    if (auto host = host_of(key, keys.failure({}))) {
+        auto it = s.failures.find(*host);
+        return it == s.failures.end() ? std::nullopt : std::optional(encode(it->second));
+    }
     return std::nullopt;
 }
 
@@ -291,7 +438,9 @@ void decode_object(
 {
     auto served = host_of(key, keys.certificate({}));
     auto ordered = host_of(key, keys.order({}));
-    bool known = key == state_keys::hosts() || key == keys.account() || key == keys.limits() || served || ordered;
+    auto failed = host_of(key, keys.failure({}));
+    bool known =
+        key == state_keys::hosts() || key == keys.account() || key == keys.limits() || served || ordered || failed;
     if (!known)
         return;
     object_reader r(place, key, value);
@@ -303,8 +452,10 @@ void decode_object(
         to.limits = decode_limits(r);
     else if (served)
         to.certificates[normalized_host(r, *served)] = decode_certificate(r, *served);
-    else
+    else if (ordered)
         to.orders[normalized_host(r, *ordered)] = decode_order(r);
+    else
+        to.failures[normalized_host(r, *failed)] = decode_pause(r);
 }
 
 state decode(const objects& o, const state_keys& keys, std::string_view place)

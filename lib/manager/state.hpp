@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/limit.hpp"
+#include "protocol/renewal_plan.hpp"
 #include "store/archive.hpp"
 
 #include <acme/certificate.hpp>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace acme {
@@ -25,9 +27,10 @@ struct account_record
 struct certificate_record
 {
     certificate_ptr certificate;
-    std::chrono::system_clock::time_point next_refresh{};
-    /// Refreshes that failed in a row.
-    unsigned failures = 0;
+    /// Saved without its polls: a write each time that the CA was asked in vain would be too dear.
+    renewal_plan plan;
+    /// What the last refresh failed with, for people; empty where it did not.
+    std::string last_problem;
 };
 
 /// An order that was, or is about to be, finalized with this key.
@@ -39,11 +42,23 @@ struct order_record
     unsigned attempts = 0;
 };
 
-/// The token buckets' fill.
+/// Why nothing is asked of the CA for a while.
+struct pause_record
+{
+    std::chrono::system_clock::time_point until{};
+    /// Failures in a row.
+    unsigned count = 0;
+    /// What the last one was, for people.
+    std::string why;
+};
+
+/// The token buckets' fill, and what the CA's own limits hold back.
 struct limit_record
 {
     token_bucket::saved requests;
     token_bucket::saved new_hosts;
+    /// By registered domain; "" is the whole account.
+    std::map<std::string, pause_record> pauses;
 };
 
 /// Everything that is saved, as plain values.
@@ -54,7 +69,19 @@ struct state
     std::optional<limit_record> limits;
     std::map<std::string, certificate_record> certificates;
     std::map<std::string, order_record> orders;
+    /// The negative cache: hosts without a certificate whose last issuance failed.
+    std::map<std::string, pause_record> failures;
 };
+
+/// Remembers a host's failure, among at most `limit`; returns the host that is forgotten for it, the one whose pause
+/// ends first.
+std::optional<std::string> remember_failure(state& s, const std::string& host, pause_record p, std::size_t limit);
+
+/// The pause that the CA's limits impose on a host, its own negative cache aside; null where there is none at `now`.
+const pause_record* find_pause(const state& s, std::string_view host, std::chrono::system_clock::time_point now);
+
+/// The span of a certificate's validity, for its plan.
+validity validity_of(const certificate& c) noexcept;
 
 /// Takes a token from one of the state's buckets: zero when it was taken, else how long it is until there is one.
 std::chrono::system_clock::duration take_token(
@@ -71,6 +98,7 @@ public:
     std::string limits() const { return prefix_ + "limits"; }
     std::string certificate(const std::string& host) const { return prefix_ + "certificates/" + host; }
     std::string order(const std::string& host) const { return prefix_ + "orders/" + host; }
+    std::string failure(const std::string& host) const { return prefix_ + "failures/" + host; }
     static std::string hosts() { return "hosts"; }
 
 private:
@@ -81,6 +109,7 @@ std::string encode(const account_record& r);
 std::string encode(const certificate_record& r);
 std::string encode(const order_record& r);
 std::string encode(const limit_record& r);
+std::string encode(const pause_record& r);
 std::string encode(const std::set<std::string>& hosts);
 
 /// The objects of a whole state, and back. `decode_object` adds one object to `to`; it ignores keys of other

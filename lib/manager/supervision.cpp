@@ -35,11 +35,18 @@ void manager::core::reload()
         return;
     ensure_supervised();
     std::vector<std::string> unfinished;
+    auto at = now();
     schedule_.clear();
-    with_state([&](const state& s) {
-        for (auto& [host, record] : s.certificates)
+    due_.clear();
+    polls_.clear();
+    with_state([&](state& s) {
+        for (auto& [host, record] : s.certificates) {
+            const bool polled = record.plan.poll_at != time_point::max() || record.certificate->renewal_id().empty();
+            if (!polled)
+                resume_polls(record.plan, at, options_.random());
             if (!issuances_.contains(host))
-                schedule_.set(host, record.next_refresh);
+                schedule_.set(host, next_step(record.plan, at));
+        }
         for (auto& [host, record] : s.orders)
             if (!issuances_.contains(host) && !waits_after_failure(s, host))
                 unfinished.push_back(host);
@@ -53,11 +60,11 @@ void manager::core::reload()
 // What failed has its own time for the next attempt.
 bool manager::core::waits_after_failure(const state& s, const std::string& host) const
 {
-    auto it = s.certificates.find(host);
-    if (it != s.certificates.end())
-        return it->second.failures > 0;
-    auto* last = failures_.find(host);
-    return last && now() < last->until;
+    auto served = s.certificates.find(host);
+    if (served != s.certificates.end())
+        return refresh_due(served->second.plan, now()) > now();
+    auto failed = s.failures.find(host);
+    return failed != s.failures.end() && now() < failed->second.until;
 }
 
 asio::awaitable<void> manager::core::supervise()
@@ -65,8 +72,11 @@ asio::awaitable<void> manager::core::supervise()
     while (!stopped_) {
         bool failed = false;
         try {
+            notice_clock_set_back();
             save_what_changed();
+            take_what_is_due();
             start_due_refreshes();
+            start_polls();
             co_await wait_for_work();
         } catch (const std::exception&) {
             failed = !stopped_;
@@ -80,16 +90,23 @@ asio::awaitable<void> manager::core::wait_for_work()
 {
     using namespace asio::experimental::awaitable_operators;
     auto sleep = longest_sleep;
-    if (auto next = schedule_.next())
+    auto next = schedule_.next();
+    if (next_token_ && (!next || *next_token_ < *next))
+        next = next_token_;
+    if (next)
         sleep = std::clamp(*next - now(), sleep.zero(), longest_sleep);
     co_await (notification_channel::async_receive(wakes_) || options_.clock->async_wait(sleep));
 }
 
-void manager::core::start_due_refreshes()
+// What was planned by a clock that was ahead is planned again.
+void manager::core::notice_clock_set_back()
 {
-    for (auto& host : schedule_.take_due(now()))
-        if (allowed(host) && !issuances_.contains(host))
-            start(host, true);
+    constexpr auto tolerance = std::chrono::minutes(2);
+    auto at = now();
+    bool set_back = at + tolerance < last_seen_;
+    last_seen_ = at;
+    if (set_back)
+        reload();
 }
 
 asio::awaitable<void> manager::core::shutdown()

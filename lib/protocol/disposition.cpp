@@ -54,6 +54,7 @@ failure_kind kind_of(errc e, unsigned status) noexcept
     case errc::terms_refused:
     case errc::challenge_answered:
     case errc::no_server_name:
+    case errc::no_certificate:
     case errc::damaged_state:
     case errc::foreign_state:
     case errc::shut_down: return failure_kind::permanent;
@@ -177,6 +178,16 @@ retry_advice disposition(const boost::system::error_code& ec, const std::optiona
     if (k == failure_kind::immediate)
         return asked ? retry_advice::at(jittered(*asked, now, random)) : retry_advice::now();
     return retry_advice::at(jittered(std::max(now + delay_of(k, attempt), asked.value_or(now)), now, random));
+}
+
+time_point earliest_attempt(const retry_advice& advice, time_point now) noexcept
+{
+    switch (advice.when) {
+    case retry_advice::kind::never: return now + one_day;
+    case retry_advice::kind::at: return advice.not_before;
+    case retry_advice::kind::now: break;
+    }
+    return now + seconds(10);
 }
 
 } // namespace acme

@@ -87,6 +87,7 @@ const char* message_of(errc e) noexcept
     case errc::certificate_rejected: return "the issued certificate does not match its order and is not used";
     case errc::invalid_host_name: return "this is not a host name for which a certificate can be ordered";
     case errc::host_not_allowed: return "the host is not among those allowed";
+    case errc::no_certificate: return "there is no certificate for the host";
     case errc::recently_failed: return "the last attempt for this host failed not long ago";
     case errc::too_many_new_hosts: return "the limit of new hosts is reached";
     case errc::too_many_waiters: return "too many handshakes wait for certificates";
@@ -179,9 +180,10 @@ error::error(boost::system::error_code ec, std::string step, std::string explana
     compose();
 }
 
-error::error(boost::system::error_code ec, std::string step, acme::problem p)
+error::error(boost::system::error_code ec, std::string step, acme::problem p, std::string explanation)
     : system_error(ec)
     , step_(std::move(step))
+    , explanation_(std::move(explanation))
     , problem_(std::move(p))
 {
     compose();

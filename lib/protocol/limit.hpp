@@ -71,4 +71,9 @@ private:
 retry_advice disposition(const boost::system::error_code& ec, const std::optional<problem>& p, unsigned attempt,
     std::chrono::system_clock::time_point now, std::uint64_t random);
 
+/// When the next attempt may be made. "Never" means a day here, since what was wrong lies outside and may be mended;
+/// "now" means ten seconds.
+std::chrono::system_clock::time_point earliest_attempt(
+    const retry_advice& advice, std::chrono::system_clock::time_point now) noexcept;
+
 } // namespace acme

@@ -164,4 +164,27 @@ std::string_view to_string(account_status s) noexcept
     return name_in(account_statuses, s);
 }
 
+parsed<renewal_info> parse_renewal_info(std::string_view body)
+{
+    const auto o = parse_object(body);
+    if (!o)
+        return parsed<renewal_info>::refused(o.why);
+    json_members in(*o, "the renewal information");
+    renewal_info r;
+    r.explanation_url = in.text("explanationURL", presence::optional);
+    const auto* suggested = in.object("suggestedWindow", presence::required);
+    if (!suggested)
+        return outcome(in, std::move(r));
+    json_members window(*suggested, "the suggested window");
+    const auto start = window.time("start");
+    const auto end = window.time("end");
+    if (!window.ok())
+        in.refuse("suggestedWindow", "is wrong: " + window.why());
+    else if (!start || !end || *end <= *start)
+        in.refuse("suggestedWindow", "is no span of time");
+    r.start = start.value_or(time_point());
+    r.end = end.value_or(time_point());
+    return outcome(in, std::move(r));
+}
+
 } // namespace acme

@@ -20,5 +20,7 @@ parsed<order> parse_order(std::string_view json);
 /// A challenge of an unknown type never spoils its authorization: it is kept where it is well-formed, else left out.
 parsed<authorization> parse_authorization(std::string_view json);
 parsed<challenge> parse_challenge(std::string_view json);
+/// RFC 9773 section 4.2. A window that ends before it begins is refused.
+parsed<renewal_info> parse_renewal_info(std::string_view json);
 
 } // namespace acme

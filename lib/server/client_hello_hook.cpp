@@ -100,13 +100,19 @@ handshake_state choose_certificate(SSL* tls, const hook& h, handshake_state befo
     return handshake_state::refuse(SSL_AD_UNRECOGNIZED_NAME);
 }
 
+// BoringSSL may call again, and a validation's own context has no hook.
+bool is_decided(handshake_state::kind what) noexcept
+{
+    return what != handshake_state::kind::plain && what != handshake_state::kind::may_wait;
+}
+
 ssl_select_cert_result_t select_certificate(const SSL_CLIENT_HELLO* hello)
 {
     SSL* tls = hello->ssl;
-    auto* h = static_cast<const hook*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(tls), hook_index()));
     auto state = get_handshake_state(tls);
-    if (state.what == handshake_state::kind::chosen || state.what == handshake_state::kind::refused)
+    if (is_decided(state.what))
         return ssl_select_cert_success;
+    auto* h = static_cast<const hook*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(tls), hook_index()));
     state = asks_for_validation(hello) ? answer_validation(tls, *h) : choose_certificate(tls, *h, state);
     if (state.what == handshake_state::kind::may_wait)
         return ssl_select_cert_retry;

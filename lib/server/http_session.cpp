@@ -1,16 +1,62 @@
 #include "server/http_session.hpp"
 
+#include "server/byte_stream.hpp"
 #include "server/http_connection.hpp"
 
 #include <acme/tls.hpp>
 
-#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 
 namespace acme {
 namespace {
 
+using boost::system::error_code;
 using https_stream = boost::beast::ssl_stream<boost::beast::tcp_stream>;
+
+template <class Stream>
+class byte_stream_of final : public byte_stream
+{
+public:
+    explicit byte_stream_of(Stream& stream)
+        : stream_(stream)
+    {}
+
+    asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) override
+    {
+        return stream_.async_read_some(into, asio::redirect_error(asio::use_awaitable, ec));
+    }
+
+    asio::awaitable<std::size_t> write(const std::vector<asio::const_buffer>& from, error_code& ec) override
+    {
+        return asio::async_write(stream_, from, asio::redirect_error(asio::use_awaitable, ec));
+    }
+
+    boost::beast::tcp_stream& tcp() noexcept override { return boost::beast::get_lowest_layer(stream_); }
+
+private:
+    Stream& stream_;
+};
+
+/// Lets a session cancel the operations of its socket, as long as there is one.
+class io_hook
+{
+public:
+    io_hook(session& s, boost::beast::tcp_stream& stream)
+        : session_(s)
+    {
+        session_.cancel_io = [&stream] { stream.cancel(); };
+    }
+    ~io_hook() { session_.cancel_io = nullptr; }
+    io_hook(const io_hook&) = delete;
+    io_hook& operator=(const io_hook&) = delete;
+
+private:
+    session& session_;
+};
 
 // Whether there is a client to serve.
 asio::awaitable<bool> accept_client(https_stream& stream, const server& all, const session& self)
@@ -34,7 +80,7 @@ asio::awaitable<bool> accept_client(https_stream& stream, const server& all, con
 // Asks the client to close, and waits a little for it to do so.
 asio::awaitable<void> close_tls(https_stream& stream)
 {
-    boost::system::error_code ec;
+    error_code ec;
     boost::beast::get_lowest_layer(stream).expires_after(linger_timeout);
     co_await stream.async_shutdown(asio::redirect_error(asio::use_awaitable, ec));
 }
@@ -44,28 +90,30 @@ asio::awaitable<void> close_tls(https_stream& stream)
 asio::awaitable<void> serve_https_connection(
     std::shared_ptr<const server> all, std::shared_ptr<session> self, asio::ip::tcp::socket socket)
 {
-    https_stream stream(std::move(socket), const_cast<asio::ssl::context&>(all->tls));
-    auto& tcp = boost::beast::get_lowest_layer(stream);
-    io_hook hook(*self, tcp);
-    if (!co_await accept_client(stream, *all, *self))
+    https_stream tls(std::move(socket), const_cast<asio::ssl::context&>(all->tls));
+    byte_stream_of<https_stream> stream(tls);
+    io_hook hook(*self, stream.tcp());
+    bool accepted = co_await accept_client(tls, *all, *self);
+    if (!accepted)
         co_return;
-    http_connection<https_stream> connection(stream, *all, *self, all->application, true);
+    http_connection connection(stream, *all, *self, all->application, true);
     auto end = co_await connection.run();
     if (end != connection_end::broken)
-        co_await close_tls(stream);
+        co_await close_tls(tls);
     if (end == connection_end::unread)
-        co_await linger(tcp);
+        co_await linger(stream.tcp());
 }
 
 asio::awaitable<void> serve_http_connection(
     std::shared_ptr<const server> all, std::shared_ptr<session> self, asio::ip::tcp::socket socket)
 {
-    boost::beast::tcp_stream stream(std::move(socket));
-    io_hook hook(*self, stream);
-    http_connection<boost::beast::tcp_stream> connection(stream, *all, *self, all->redirect, false);
+    boost::beast::tcp_stream tcp(std::move(socket));
+    byte_stream_of<boost::beast::tcp_stream> stream(tcp);
+    io_hook hook(*self, tcp);
+    http_connection connection(stream, *all, *self, all->redirect, false);
     auto end = co_await connection.run();
     if (end != connection_end::broken)
-        co_await linger(stream);
+        co_await linger(tcp);
 }
 
 } // namespace acme

@@ -70,12 +70,14 @@ route find_route(std::string_view origin, std::string_view url)
         r.detail = parts[2];
     if (r.step == step::renewal_info && parts.size() > 1)
         r.detail = parts[1];
+    const bool has_resources = r.step == step::account || r.step == step::order || r.step == step::authorization ||
+        r.step == step::certificate || r.step == step::renewal_info;
+    if (parts.size() > (has_resources ? 3 : 1))
+        r.step = step::other;
     if (r.step == step::order && r.detail == "finalize")
         r.step = step::finalize;
     if (r.step == step::authorization && !r.detail.empty())
         r.step = step::challenge;
-    if (parts.size() > 3)
-        r.step = step::other;
     return r;
 }
 

@@ -123,6 +123,9 @@ BOOST_AUTO_TEST_CASE(a_failed_validation_is_reported_with_the_cas_words)
     BOOST_TEST(e->code() == errc::authorization_invalid);
     BOOST_REQUIRE(e->problem());
     BOOST_TEST(e->problem()->detail == "Timeout during connect (likely firewall problem)");
+    const bool named = e->explanation() == "the authorization for a.example.com is invalid" ||
+        e->explanation() == "the authorization for b.example.com is invalid";
+    BOOST_TEST(named, e->explanation());
     BOOST_TEST(b.net->count("POST", "/finalize") == 0u);
     check_clean(b);
 }
@@ -224,15 +227,15 @@ BOOST_AUTO_TEST_CASE(the_hooks_are_called_once_each_and_in_time)
         seen += "order ";
         co_await b.clock->async_wait(std::chrono::hours(1));
     };
-    r.before_finalize = [&](const order& o) -> asio::awaitable<void> {
-        BOOST_TEST(b.net->count("POST", "/finalize") == 0u);
-        seen += "finalize";
+    r.order_placed = [&](const order& o) -> asio::awaitable<void> {
+        BOOST_TEST(b.net->requests.back().url.ends_with("/new-order"));
+        seen += "placed";
         saved = o.url;
         co_return;
     };
     b.run(c.async_obtain(r, b.responder));
     // The hour that a rate limit took is not the CA's: the time limit is ten minutes.
-    BOOST_TEST(seen == "order finalize");
+    BOOST_TEST(seen == "order placed");
     BOOST_TEST(b.ca.state().orders.contains(saved));
 }
 
@@ -242,7 +245,7 @@ BOOST_AUTO_TEST_CASE(a_hook_that_fails_ends_the_order)
     client c(b.options());
     b.warm_up(c);
     obtain_request r = request_for({"example.com"});
-    r.before_finalize = [&](const order&) -> asio::awaitable<void> {
+    r.order_placed = [&](const order&) -> asio::awaitable<void> {
         throw error(errc::damaged_state, "saving");
         co_return;
     };
@@ -345,14 +348,14 @@ BOOST_AUTO_TEST_CASE(an_interrupted_order_is_taken_up_where_it_was)
     client c(b.options());
     b.warm_up(c);
     obtain_request r = request_for({"example.com"});
-    r.before_finalize = [&](const order& o) -> asio::awaitable<void> {
+    r.order_placed = [&](const order& o) -> asio::awaitable<void> {
         r.order_url = o.url;
         throw error(errc::shut_down, "test");
         co_return;
     };
     BOOST_REQUIRE(b.failure_of(c.async_obtain(r, b.responder)));
     b.net->requests.clear();
-    r.before_finalize = nullptr;
+    r.order_placed = nullptr;
     r.before_new_order = []() -> asio::awaitable<void> {
         BOOST_ERROR("no new order is needed");
         co_return;

@@ -255,7 +255,7 @@ BOOST_AUTO_TEST_CASE(alternate_chains)
     obtain_request request;
     request.order.identifiers.emplace_back("dns", "alternates.example");
     request.certificate_key = key::generate();
-    request.before_finalize = [&](const order& o) -> asio::awaitable<void> {
+    request.order_placed = [&](const order& o) -> asio::awaitable<void> {
         url = o.url;
         co_return;
     };

@@ -19,10 +19,11 @@ inline scripted_transport::peer peer_of(testing::ca& ca)
     return [&ca](const https_request& request) { return ca.answer(request); };
 }
 
-/// A CA that takes a poll for each step.
+/// A CA that takes a poll for each step, and offers no renewal information.
 inline ca_options leisurely()
 {
     ca_options o;
+    o.renewal_info = false;
     o.validation_polls = 1;
     o.issuance_polls = 1;
     return o;

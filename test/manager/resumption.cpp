@@ -168,10 +168,15 @@ BOOST_FIXTURE_TEST_CASE(its_count_of_attempts_survives_restarts, interrupted)
     order.certificate.clear();
     order.polls_left = 1'000'000;
     auto state = manager->marshal();
+    server_process restarted(around);
+    restarted.manager->unmarshal(state);
+    BOOST_TEST((restarted.refusal("a.example.com").code() == errc::recently_failed));
+    restarted.manager.reset();
     unsigned attempts = 0;
     for (; attempts < 10 && orders() == 1; ++attempts) {
         server_process next(around);
         next.manager->unmarshal(state);
+        next.pass(hours(25));
         const auto o = next.ask("a.example.com");
         const auto start = clock->elapsed();
         next.run_until([&] { return o->done || orders() > 1 || clock->elapsed() > start + seconds(1); });

@@ -246,8 +246,12 @@ BOOST_FIXTURE_TEST_CASE(each_thing_is_saved_before_it_is_used, spied_world)
 
 BOOST_FIXTURE_TEST_CASE(a_full_disk_is_told_and_serving_goes_on_until_there_is_room_again, spied_world)
 {
-    spy->fails = [](const std::string&) { return true; };
     const auto c = get("a.example.com");
+    settle();
+    spy->log.clear();
+    spy->fails = [](const std::string&) { return true; };
+    manager->set_hosts({"a.example.com", "b.example.com"});
+    settle();
     BOOST_TEST((manager->credentials()->find("a.example.com") == c));
     const auto told_first = told<save_failed>();
     BOOST_TEST(!told_first.empty());
@@ -260,10 +264,15 @@ BOOST_FIXTURE_TEST_CASE(a_full_disk_is_told_and_serving_goes_on_until_there_is_r
     const auto after = told<save_failed>().size();
     BOOST_TEST(after > before);
     BOOST_TEST(after - before <= 3U * 5U);
+    // The CA is not asked for what could not be kept.
+    const auto e = refusal("b.example.com");
+    BOOST_TEST((e.code() == make_error_code(boost::system::errc::no_space_on_device)));
+    BOOST_TEST(orders() == 1U);
     spy->fails = {};
-    pass(seconds(31));
-    BOOST_TEST(place_of(prefix + "certificates/a.example.com") < spy->log.size());
-    BOOST_TEST(place_of(prefix + "account") < spy->log.size());
+    pass(seconds(91));
+    BOOST_TEST(place_of("hosts") < spy->log.size());
+    BOOST_TEST(get("b.example.com"));
+    settle();
     BOOST_TEST(archive_of(*this, *spy->behind) == manager->marshal());
 }
 

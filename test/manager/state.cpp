@@ -32,12 +32,25 @@ state full_state()
     s.limits->new_hosts = token_bucket::saved(0.25, chain_time + seconds(3));
     auto& served = s.certificates["a.example.com"];
     served.certificate = make_served({"a.example.com", "www.a.example.com"});
-    served.next_refresh = chain_time + std::chrono::hours(24 * 60);
-    served.failures = 3;
+    served.plan.refresh_at = chain_time + std::chrono::hours(24 * 60);
+    served.plan.window.emplace(chain_time + std::chrono::hours(24 * 59), chain_time + std::chrono::hours(24 * 61));
+    served.plan.failures = 3;
+    served.plan.failed_at = chain_time - seconds(7);
+    served.plan.retry_at = chain_time + seconds(60);
+    served.plan.hurried = 2;
+    served.last_problem = "the CA's rate limit is reached";
     auto& order = s.orders["b.example.com"];
     order.url = "https://ca.test/order/2";
     order.certificate_key = key::generate();
     order.attempts = 2;
+    auto& pause = s.limits->pauses["example.com"];
+    pause.until = chain_time + std::chrono::hours(3);
+    pause.count = 1;
+    pause.why = "too many certificates already issued";
+    auto& failed = s.failures["c.example.com"];
+    failed.until = chain_time + std::chrono::minutes(10);
+    failed.count = 2;
+    failed.why = "nobody answers";
     return s;
 }
 
@@ -77,13 +90,20 @@ BOOST_AUTO_TEST_CASE(everything_survives_the_round_trip)
     BOOST_TEST(served.certificate->chain_pem() == before.certificates.at("a.example.com").certificate->chain_pem());
     BOOST_TEST(
         (served.certificate->private_key() == before.certificates.at("a.example.com").certificate->private_key()));
-    BOOST_TEST((served.next_refresh == before.certificates.at("a.example.com").next_refresh));
-    BOOST_TEST(served.failures == 3U);
+    BOOST_TEST((served.plan == before.certificates.at("a.example.com").plan));
+    BOOST_TEST(served.last_problem == "the CA's rate limit is reached");
     BOOST_REQUIRE(after.orders.size() == 1U);
     const auto& order = after.orders.at("b.example.com");
     BOOST_TEST(order.url == "https://ca.test/order/2");
     BOOST_TEST((order.certificate_key == before.orders.at("b.example.com").certificate_key));
     BOOST_TEST(order.attempts == 2U);
+    BOOST_REQUIRE(after.limits->pauses.size() == 1U);
+    BOOST_TEST((after.limits->pauses.at("example.com").until == chain_time + std::chrono::hours(3)));
+    BOOST_REQUIRE(after.failures.size() == 1U);
+    const auto& failed = after.failures.at("c.example.com");
+    BOOST_TEST((failed.until == chain_time + std::chrono::minutes(10)));
+    BOOST_TEST(failed.count == 2U);
+    BOOST_TEST(failed.why == "nobody answers");
     BOOST_TEST((encode(after, keys) == encode(before, keys)));
 }
 
@@ -107,7 +127,7 @@ BOOST_AUTO_TEST_CASE(one_object_is_encoded_as_in_the_whole)
     const state_keys keys(directory);
     const state s = full_state();
     const objects all = encode(s, keys);
-    BOOST_TEST(all.size() == 5U);
+    BOOST_TEST(all.size() == 6U);
     for (const auto& [name, value] : all) {
         BOOST_TEST((encode_object(s, keys, name) == value), name);
         BOOST_TEST(is_valid_key(name));
@@ -200,8 +220,9 @@ BOOST_AUTO_TEST_CASE(damage_is_refused_with_its_place_and_key)
             for (const auto& value : wrong) {
                 auto changed = members;
                 changed[member.key()] = value;
-                // A URL is any text, and a number may be small; everything else is refused.
-                if (value == json::value(member.value()) || (value.is_string() && member.key() == "url"))
+                // A URL is any text, as are those for people, and a number may be small; everything else is refused.
+                const bool any_text = member.key() == "url" || member.key() == "why" || member.key() == "last_problem";
+                if (value == json::value(member.value()) || (value.is_string() && any_text))
                     continue;
                 bad.push_back(json::serialize(changed));
             }

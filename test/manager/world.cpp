@@ -1,6 +1,7 @@
 #include "manager/world.hpp"
 
 #include "crypto/jose.hpp"
+#include "kit/other_threads.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -110,14 +111,15 @@ void server_process::run_until(const std::function<bool()>& done)
             continue;
         if (io.stopped())
             throw std::runtime_error("nothing is left that could make happen what is waited for");
-        around.clock->advance_to_next();
+        if (other_threads_sleep() && io.poll_one() == 0)
+            around.clock->advance_to_next();
     }
 }
 
 void server_process::settle()
 {
     io.restart();
-    while (io.run_one_for(patience) > 0) {
+    while (io.run_one_for(patience) > 0 || !other_threads_sleep() || io.poll_one() > 0) {
     }
 }
 

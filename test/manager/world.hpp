@@ -84,8 +84,8 @@ public:
     void settle();
     /// Lets that much time pass, and everything happen that does meanwhile.
     void pass(std::chrono::steady_clock::duration d);
-    /// How long the real time is in which nothing happens before the clock is moved; longer where threads or files are
-    /// involved.
+    /// How long the real time is in which nothing happens before the clock is moved; longer where files are involved,
+    /// though it is never moved while another thread works.
     std::chrono::milliseconds patience{1};
 
     outcome_ptr start(boost::asio::awaitable<certificate_ptr> operation);

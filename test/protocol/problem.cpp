@@ -136,8 +136,8 @@ BOOST_AUTO_TEST_CASE(subproblems_are_bounded_and_laid_flat)
         parse_problem("{\"detail\":\"d\",\"subproblems\":[" + many + '}', problem_json, 400).subproblems.size() ==
         100U);
 
-    const auto p = parse_problem(
-        R"({"detail":"d","subproblems":[{"detail":"1","subproblems":[{"detail":"2","subproblems":[{"detail":"3"}]}]}]})",
+    const auto p = parse_problem(R"({"detail":"d","subproblems":[{"detail":"1","subproblems":[{"detail":"2",)"
+                                 R"("subproblems":[{"detail":"3"}]}]}]})",
         problem_json, 400);
     BOOST_TEST_REQUIRE(p.subproblems.size() == 2U);
     BOOST_TEST(p.subproblems[1].detail == "2");

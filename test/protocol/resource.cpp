@@ -104,8 +104,8 @@ std::string order_with_authorizations(std::size_t n)
     std::string urls;
     for (std::size_t i = 0; i < n; ++i)
         urls += (i == 0 ? "\"" : ",\"") + ("https://ca.example/z/" + std::to_string(i)) + '"';
-    return R"({"status":"pending","finalize":"https://ca.example/f","identifiers":[{"type":"dns","value":"a.example"}],)"
-           R"("authorizations":[)" +
+    return R"({"status":"pending","finalize":"https://ca.example/f",)"
+           R"("identifiers":[{"type":"dns","value":"a.example"}],"authorizations":[)" +
         urls + "]}";
 }
 
@@ -324,8 +324,10 @@ BOOST_AUTO_TEST_CASE(every_status_is_read_and_named)
 BOOST_AUTO_TEST_CASE(a_challenge_of_unknown_type_never_spoils_the_authorization)
 {
     const std::string_view odd[] = {
-        R"({"type":"dns-persist-01","url":"https://ca.example/c/2","status":"pending","issuer-domain-names":["ca.example"]})",
-        R"({"type":"dns-account-01","url":"https://ca.example/c/2","status":"dreaming","token":"DGyRejmCefe7v4NfDGDKfA"})",
+        R"({"type":"dns-persist-01","url":"https://ca.example/c/2","status":"pending",)"
+        R"("issuer-domain-names":["ca.example"]})",
+        R"({"type":"dns-account-01","url":"https://ca.example/c/2","status":"dreaming",)"
+        R"("token":"DGyRejmCefe7v4NfDGDKfA"})",
         R"({"type":"x-01"})",
         R"({"type":"x-01","url":7,"status":[]})",
         R"({"type":"\u001b[2J","url":"https://ca.example/c/2","status":"pending"})",

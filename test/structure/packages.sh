@@ -26,7 +26,7 @@ expect "$debian_12" 'test pebble' 'curl openssl libboost-test1.81-dev pebble ca-
 expect "$debian_13" build "$tools libboost1.83-dev libboost-json1.83-dev libboost-url1.83-dev"
 expect "$debian_13" test 'curl openssl libboost-test1.83-dev'
 expect "$ubuntu_24" build "$tools libboost1.83-dev libboost-json1.83-dev libboost-url1.83-dev"
-expect "$ubuntu_24" clang clang-19
+expect "$ubuntu_24" clang "clang-19 libclang-rt-19-dev llvm-19"
 expect 'ID=debian\n' test 'curl openssl libboost-test-dev'
 expect 'ID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="22"\n' build "$tools libboost-dev libboost-json-dev libboost-url-dev"
 
@@ -52,21 +52,21 @@ if told=$("$packages" clang 2>&1 </dev/null); then
     echo 'missing packages were taken for installed ones'
     failed=1
 fi
-if [[ $told != *'apt-get update && apt-get install -y --no-install-recommends --no-remove clang-19'* || -e $work/apt-get.log ]]; then
+if [[ $told != *'apt-get update && apt-get install -y --no-install-recommends --no-remove clang-19 libclang-rt-19-dev llvm-19'* || -e $work/apt-get.log ]]; then
     printf 'a user without sudo was told:\n%s\n' "$told"
     failed=1
 fi
 
 stub id 'echo 0'
 "$packages" clang 2>/dev/null || failed=1
-if [[ $(cat "$work/apt-get.log") != $'update\ninstall -y --no-install-recommends --no-remove clang-19' ]]; then
+if [[ $(cat "$work/apt-get.log") != $'update\ninstall -y --no-install-recommends --no-remove clang-19 libclang-rt-19-dev llvm-19' ]]; then
     echo "root's apt-get was told:"
     cat "$work/apt-get.log"
     failed=1
 fi
 
 stub apt-get 'echo no network; exit 100'
-if told=$("$packages" clang 2>&1) || [[ $told != *'no network'*'could not be installed: clang-19'* ]]; then
+if told=$("$packages" clang 2>&1) || [[ $told != *'no network'*'could not be installed: clang-19 libclang-rt-19-dev llvm-19'* ]]; then
     printf 'a failure of apt-get was not told:\n%s\n' "$told"
     failed=1
 fi

@@ -1,0 +1,72 @@
+#include "manager/core.hpp"
+#include "protocol/host_name.hpp"
+
+namespace acme {
+namespace {
+
+constexpr const char* step = "revocation";
+
+// A key that others may have, or a host that is given up, is not served from then on.
+bool still_served(revocation_reason r) noexcept
+{
+    return r != revocation_reason::key_compromise && r != revocation_reason::cessation_of_operation;
+}
+
+} // namespace
+
+asio::awaitable<void> manager::core::revoke(std::string host, revocation_reason reason)
+{
+    auto name = normalize_host_name(host);
+    if (!name)
+        throw error(make_error_code(errc::invalid_host_name), step, name.why);
+    certificate_ptr c;
+    with_state([&](const state& s) {
+        if (auto it = s.certificates.find(*name); it != s.certificates.end())
+            c = it->second.certificate;
+    });
+    if (!c)
+        throw error(make_error_code(errc::no_certificate), step).with_host(*name);
+    auto ca = co_await registered_client();
+    bool by_account = true;
+    try {
+        co_await ca->async_revoke(std::string(c->leaf_der()), reason);
+    } catch (const error& e) {
+        // Another account of this CA ordered it.
+        by_account = e.code() != errc::unauthorized;
+        if (by_account)
+            throw e.with_host(*name);
+    }
+    if (!by_account)
+        co_await ca->async_revoke(std::string(c->leaf_der()), reason, c->private_key());
+    take_revocation(*name, c, reason);
+}
+
+void manager::core::take_revocation(const std::string& host, const certificate_ptr& c, revocation_reason reason)
+{
+    bool served = still_served(reason);
+    with_state([&](state& s) {
+        auto it = s.certificates.find(host);
+        if (it == s.certificates.end() || it->second.certificate != c)
+            return;
+        it->second.plan.refresh_at = now();
+        it->second.plan.retry_at = {};
+        // What is lost with the record is only its plan: the next certificate has a key of its own in any case.
+        if (!served)
+            s.certificates.erase(it);
+        auto order = s.orders.find(host);
+        if (order != s.orders.end() && order->second.certificate_key == c->private_key())
+            s.orders.erase(order);
+    });
+    if (!served)
+        index_->certificates.erase(host, c);
+    schedule_.erase(host);
+    due_.erase(host);
+    changed({keys_.certificate(host), keys_.order(host)});
+    certificate_revoked told{host, c, reason};
+    tell(told);
+    bool replace = reason != revocation_reason::cessation_of_operation && allowed(host) && !stopped_;
+    if (replace && !issuances_.contains(host))
+        start(host, served);
+}
+
+} // namespace acme
