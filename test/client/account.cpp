@@ -18,12 +18,12 @@ BOOST_AUTO_TEST_CASE(new_account_creates_then_finds)
     const account first = b.run(c.async_new_account(request));
     BOOST_TEST(first.created);
     BOOST_TEST(first.url == c.account_url());
-    BOOST_TEST(b.ca.accounts.contains(first.url));
+    BOOST_TEST(b.ca.state().accounts.contains(first.url));
     BOOST_TEST(first.contact == request.contact, boost::test_tools::per_element());
     const account again = b.run(c.async_new_account(request));
     BOOST_TEST(!again.created);
     BOOST_TEST(again.url == first.url);
-    BOOST_TEST(b.ca.accounts.size() == 1u);
+    BOOST_TEST(b.ca.state().accounts.size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(cold_start_costs_a_directory_a_nonce_and_the_request)
@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(find_account_is_empty_where_there_is_none_and_never_creates
     bench b;
     client c(b.options());
     BOOST_TEST(!b.run(c.async_find_account()));
-    BOOST_TEST(b.ca.accounts.empty());
+    BOOST_TEST(b.ca.state().accounts.empty());
     BOOST_TEST(c.account_url().empty());
     b.run(c.async_new_account(account_request()));
 
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(external_account_is_bound_with_every_spelling_of_the_mac_ke
         ch = ch == '-' ? '+' : ch == '_' ? '/' : ch;
     for (const std::string& spelling : {url_safe, standard, standard + "="}) {
         bench b;
-        b.ca.options.external_accounts["kid-1"] = mac;
+        b.ca.state().options.external_accounts["kid-1"] = mac;
         client c(b.options());
         account_request request;
         request.external = external_account("kid-1", spelling);
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(external_account_errors_are_told_apart)
     };
     for (const auto& row : cases) {
         bench b;
-        b.ca.options.external_accounts["kid-1"] = "the key";
+        b.ca.state().options.external_accounts["kid-1"] = "the key";
         client c(b.options());
         account_request request;
         if (row.key_id != nullptr)
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(external_account_errors_are_told_apart)
         const auto e = b.failure_of(c.async_new_account(request));
         BOOST_REQUIRE(e);
         BOOST_TEST(e->code() == row.expected);
-        BOOST_TEST(b.ca.accounts.empty());
+        BOOST_TEST(b.ca.state().accounts.empty());
     }
 }
 
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(an_account_that_the_ca_forgot_is_reported)
     bench b;
     client c(b.options());
     b.warm_up(c);
-    b.ca.accounts.clear();
+    b.ca.state().accounts.clear();
     const auto e = b.failure_of(c.async_account());
     BOOST_REQUIRE(e);
     BOOST_TEST(e->code() == errc::account_does_not_exist);

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "kit/manual_clock.hpp"
-#include "kit/model_ca.hpp"
+#include "kit/ca.hpp"
 #include "kit/print.hpp"
 #include "kit/scripted_transport.hpp"
 
@@ -74,18 +73,25 @@ struct bench
 {
     asio::io_context io;
     std::shared_ptr<manual_clock> clock = std::make_shared<manual_clock>();
-    model_ca ca;
-    std::shared_ptr<scripted_transport> net = std::make_shared<scripted_transport>(ca.peer());
+    testing::ca ca;
+    std::shared_ptr<scripted_transport> net = std::make_shared<scripted_transport>(peer_of(ca));
     recording_responder responder;
 
-    explicit bench(model_ca_options o = model_ca_options())
+    explicit bench(ca_options o = leisurely())
         : ca(std::move(o))
     {
-        ca.options.now = [c = clock] { return c->now(); };
-        ca.validate = [this](const validation& v) { return responder.look(v); };
+        ca.state().options.clock = clock;
+        ca.state().options.validate = [this](const validation& v) { return responder.look(v); };
     }
     bench(const bench&) = delete;
     bench& operator=(const bench&) = delete;
+
+    /// The next that many signed requests are refused with badNonce, and none that were to be refused earlier.
+    void refuse_nonces(std::size_t n)
+    {
+        ca.clear_faults();
+        ca.inject(testing::at(testing::step::any).times(n), testing::fault::bad_nonce());
+    }
 
     client_options options() const
     {

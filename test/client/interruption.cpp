@@ -60,8 +60,8 @@ BOOST_AUTO_TEST_CASE(any_one_request_may_get_lost)
                 client c(b.options());
                 const auto e = b.failure_of(obtain_cold(c, b.responder));
                 check_clean(b);
-                BOOST_TEST(b.ca.orders.size() <= 1u);
-                BOOST_TEST(b.ca.certificates.size() <= 1u);
+                BOOST_TEST(b.ca.state().orders.size() <= 1u);
+                BOOST_TEST(b.ca.state().certificates.size() <= 1u);
                 survived += e ? 0 : 1;
                 if (e) {
                     BOOST_TEST(!e->step().empty());
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(a_ca_in_trouble_at_any_one_request)
         if (e)
             BOOST_TEST(e->code() == errc::server_internal);
         check_clean(b);
-        BOOST_TEST(b.ca.certificates.size() == (e ? 0u : 1u));
+        BOOST_TEST(b.ca.state().certificates.size() == (e ? 0u : 1u));
     }
 }
 
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_certificate_can_be_obtained_though_every_third_nonce_is_r
     bench b;
     client c(b.options());
     b.net->decide = [&](std::size_t number, const https_request&) {
-        b.ca.refuse_nonces = number % 3 == 0 ? 1 : 0;
+        b.refuse_nonces(number % 3 == 0 ? 1 : 0);
         return fate::deliver;
     };
     b.run(obtain_cold(c, b.responder));

@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_refused_nonce_is_replaced_by_the_one_in_the_refusal)
     bench b;
     client c(b.options());
     b.warm_up(c);
-    b.ca.refuse_nonces = 1;
+    b.refuse_nonces(1);
     b.run(c.async_account());
     BOOST_TEST(b.net->requests.size() == 2u);
     BOOST_TEST(b.net->count("HEAD") == 0u);
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(eight_refusals_are_survived_and_nine_are_not)
         bench b;
         client c(b.options());
         b.warm_up(c);
-        b.ca.refuse_nonces = refusals;
+        b.refuse_nonces(refusals);
         const auto e = b.failure_of(c.async_account());
         BOOST_TEST(e.has_value() == (refusals == 9));
         BOOST_TEST(b.net->requests.size() == 9u);
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_refusal_without_a_nonce_leads_to_one_new_nonce)
     bench b;
     client c(b.options());
     b.warm_up(c);
-    b.ca.refuse_nonces = 1;
+    b.refuse_nonces(1);
     b.net->rewrite = [](std::size_t, const https_request&, https_response& a) {
         if (a.status == 400)
             std::erase_if(a.fields, [](const auto& f) { return f.first == "replay-nonce"; });
@@ -159,14 +159,14 @@ BOOST_AUTO_TEST_CASE(a_request_that_went_out_twice_is_not_signed_again_where_tha
     bench b;
     client c(b.options());
     b.warm_up(c);
-    b.ca.refuse_nonces = 1;
+    b.refuse_nonces(1);
     b.net->rewrite = [](std::size_t, const https_request&, https_response& a) { a.resent = true; };
     order_request request;
     request.identifiers.emplace_back("dns", "example.com");
     const auto e = b.failure_of(c.async_new_order(request));
     BOOST_REQUIRE(e);
     BOOST_TEST(e->code() == errc::bad_nonce);
-    b.ca.refuse_nonces = 1;
+    b.refuse_nonces(1);
     b.run(c.async_account());
 }
 

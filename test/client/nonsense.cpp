@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(an_order_that_never_becomes_ready_ends_in_time)
         if (!r.url.ends_with("/finalize"))
             return;
         a = problem_answer(403, "orderNotReady", "never");
-        for (auto& [url, o] : b.ca.orders)
+        for (auto& [url, o] : b.ca.state().orders)
             o.status = "ready";
     };
     client c(b.options());

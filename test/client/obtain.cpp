@@ -48,8 +48,8 @@ BOOST_AUTO_TEST_CASE(a_warm_account_obtains_with_no_request_too_many)
 BOOST_AUTO_TEST_CASE(the_fastest_ca_needs_seven_requests)
 {
     bench b;
-    b.ca.options.validation_polls = 0;
-    b.ca.options.issuance_polls = 0;
+    b.ca.state().options.validation_polls = 0;
+    b.ca.state().options.issuance_polls = 0;
     client c(b.options());
     b.warm_up(c);
     b.run(c.async_obtain(request_for({"example.com"}), b.responder));
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(the_fastest_ca_needs_seven_requests)
 BOOST_AUTO_TEST_CASE(valid_authorizations_are_not_validated_again)
 {
     bench b;
-    b.ca.options.reuse_authorizations = true;
+    b.ca.state().options.reuse_authorizations = true;
     client c(b.options());
     b.warm_up(c);
     b.run(c.async_obtain(request_for({"example.com"}), b.responder));
@@ -115,7 +115,9 @@ BOOST_AUTO_TEST_CASE(a_failed_validation_is_reported_with_the_cas_words)
     bench b;
     client c(b.options());
     b.warm_up(c);
-    b.ca.validate = [](const validation&) { return "Timeout during connect (likely firewall problem)"; };
+    b.ca.state().options.validate = [](const validation&) {
+        return "Timeout during connect (likely firewall problem)";
+    };
     const auto e = b.failure_of(c.async_obtain(request_for({"a.example.com", "b.example.com"}), b.responder));
     BOOST_REQUIRE(e);
     BOOST_TEST(e->code() == errc::authorization_invalid);
@@ -151,8 +153,8 @@ BOOST_AUTO_TEST_CASE(a_retry_after_is_obeyed_up_to_a_minute)
     } const cases[] = {{"5", 5s}, {"60", 60s}, {"3600", 60s}, {"1000000000000", 60s}};
     for (const auto& row : cases) {
         bench b;
-        b.ca.options.validation_polls = 2;
-        b.ca.options.retry_after = row.retry_after;
+        b.ca.state().options.validation_polls = 2;
+        b.ca.state().options.retry_after = row.retry_after;
         client c(b.options());
         b.warm_up(c);
         b.run(c.async_obtain(request_for({"example.com"}), b.responder));
@@ -162,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_retry_after_is_obeyed_up_to_a_minute)
     }
     for (const char* garbage : {"soon", "-1", "0", ""}) {
         bench b;
-        b.ca.options.retry_after = garbage;
+        b.ca.state().options.retry_after = garbage;
         client c(b.options());
         b.warm_up(c);
         b.run(c.async_obtain(request_for({"example.com"}), b.responder));
@@ -173,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_retry_after_is_obeyed_up_to_a_minute)
 BOOST_AUTO_TEST_CASE(a_retry_after_may_be_a_date)
 {
     bench b;
-    b.ca.options.retry_after = "Mon, 01 Jun 2026 00:00:30 GMT";
+    b.ca.state().options.retry_after = "Mon, 01 Jun 2026 00:00:30 GMT";
     client c(b.options());
     b.warm_up(c);
     b.run(c.async_obtain(request_for({"example.com"}), b.responder));
@@ -184,7 +186,7 @@ BOOST_AUTO_TEST_CASE(a_retry_after_may_be_a_date)
 BOOST_AUTO_TEST_CASE(polling_backs_off_and_ends_with_the_time_limit)
 {
     bench b;
-    b.ca.options.validation_polls = 1'000'000;
+    b.ca.state().options.validation_polls = 1'000'000;
     client c(b.options());
     b.warm_up(c);
     obtain_request r = request_for({"example.com"});
@@ -234,7 +236,7 @@ BOOST_AUTO_TEST_CASE(the_hooks_are_called_once_each_and_in_time)
     b.run(c.async_obtain(r, b.responder));
     // The hour that a rate limit took is not the CA's: the time limit is ten minutes.
     BOOST_TEST(seen == "order placed");
-    BOOST_TEST(b.ca.orders.contains(saved));
+    BOOST_TEST(b.ca.state().orders.contains(saved));
 }
 
 BOOST_AUTO_TEST_CASE(a_hook_that_fails_ends_the_order)
@@ -260,13 +262,13 @@ BOOST_AUTO_TEST_CASE(an_order_is_replaced_only_once)
     client c(b.options());
     b.warm_up(c);
     obtain_request r = request_for({"example.com"});
-    r.order.replaces = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
-    b.run(c.async_obtain(r, b.responder));
-    BOOST_TEST(b.net->count("POST", "/new-order") == 1u);
-    r.certificate_key = key::generate();
-    b.run(c.async_obtain(r, b.responder));
-    BOOST_TEST(b.net->count("POST", "/new-order") == 3u);
-    BOOST_TEST(b.ca.orders.size() == 2u);
+    r.order.replaces = b.run(c.async_obtain(r, b.responder))->renewal_id();
+    for (const unsigned requests : {2u, 4u}) {
+        r.certificate_key = key::generate();
+        b.run(c.async_obtain(r, b.responder));
+        BOOST_TEST(b.net->count("POST", "/new-order") == requests);
+    }
+    BOOST_TEST(b.ca.state().orders.size() == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(order_not_ready_leads_to_the_order_itself)
@@ -279,7 +281,7 @@ BOOST_AUTO_TEST_CASE(order_not_ready_leads_to_the_order_itself)
         if (r.url.ends_with("/finalize") && refusals > 0) {
             --refusals;
             a = problem_answer(403, "orderNotReady", "not yet");
-            for (auto& [url, o] : b.ca.orders)
+            for (auto& [url, o] : b.ca.state().orders)
                 o.status = "ready";
         }
     };
@@ -303,8 +305,8 @@ BOOST_AUTO_TEST_CASE(a_finalize_whose_answer_is_lost_is_looked_up_never_ordered_
         };
         b.run(c.async_obtain(request_for({"example.com"}), b.responder));
         BOOST_TEST(b.net->count("POST", "/finalize") == (arrived ? 1u : 2u));
-        BOOST_TEST(b.ca.orders.size() == 1u);
-        BOOST_TEST(b.ca.certificates.size() == 1u);
+        BOOST_TEST(b.ca.state().orders.size() == 1u);
+        BOOST_TEST(b.ca.state().certificates.size() == 1u);
     }
 }
 
@@ -387,13 +389,14 @@ BOOST_AUTO_TEST_CASE(an_order_that_leads_nowhere_is_replaced_by_a_new_one)
         old.identifiers.emplace_back("dns", w == what::other_names ? "other.example.com" : "example.com");
         const order o = b.run(c.async_new_order(old));
         if (w == what::unknown)
-            b.ca.orders.clear();
+            b.ca.state().orders.clear();
         if (w == what::invalid)
-            b.ca.orders.at(o.url).status = "invalid";
+            b.ca.state().orders.at(o.url).status = "invalid";
         if (w == what::expired)
             b.net->rewrite = [&](std::size_t, const https_request& q, https_response& a) {
+                const std::string member = R"("expires":")";
                 if (q.url == o.url)
-                    a.body.insert(1, R"("expires":"2026-05-31T23:59:59Z",)");
+                    a.body.replace(a.body.find(member) + member.size(), 20, "2026-05-31T23:59:59Z");
             };
         obtain_request r = request_for({"example.com"});
         r.order_url = o.url;
@@ -417,7 +420,7 @@ BOOST_AUTO_TEST_CASE(taking_up_an_order_without_an_account_at_the_ca_is_reported
     b.warm_up(c);
     obtain_request r = request_for({"example.com"});
     r.order_url = "https://ca.test/order/77";
-    b.ca.accounts.clear();
+    b.ca.state().accounts.clear();
     const auto e = b.failure_of(c.async_obtain(r, b.responder));
     BOOST_REQUIRE(e);
     BOOST_TEST(e->code() == errc::account_does_not_exist);
@@ -426,18 +429,18 @@ BOOST_AUTO_TEST_CASE(taking_up_an_order_without_an_account_at_the_ca_is_reported
 
 BOOST_AUTO_TEST_CASE(a_certificate_that_does_not_fit_its_order_is_rejected)
 {
-    using change = std::function<void(certificate_options&)>;
+    using change = std::function<void(leaf_contents&)>;
     const change changes[] = {
-        [](certificate_options& o) { o.names.push_back("extra.example.com"); },
-        [](certificate_options& o) { o.names = {"other.example.com"}; },
-        [](certificate_options& o) { o.not_after = chain_time - 1h; },
-        [](certificate_options& o) { o.not_before = chain_time + 24h; },
-        [](certificate_options& o) { o.ca = true; },
-        [](certificate_options& o) { o.purpose = 2; },
+        [](leaf_contents& o) { o.names.push_back("extra.example.com"); },
+        [](leaf_contents& o) { o.names = {"other.example.com"}; },
+        [](leaf_contents& o) { o.not_after = chain_time - 1h; },
+        [](leaf_contents& o) { o.not_before = chain_time + 24h; },
+        [](leaf_contents& o) { o.ca = true; },
+        [](leaf_contents& o) { o.server_auth = false, o.client_auth = true; },
     };
     for (const auto& apply : changes) {
         bench b;
-        b.ca.on_issue = apply;
+        b.ca.state().options.on_issue = apply;
         client c(b.options());
         b.warm_up(c);
         const auto e = b.failure_of(c.async_obtain(request_for({"example.com"}), b.responder));

@@ -1,5 +1,6 @@
 #include "client/bench.hpp"
 #include "crypto/csr.hpp"
+#include "testing/jws.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -118,7 +119,7 @@ BOOST_AUTO_TEST_CASE(an_order_goes_through_operation_by_operation)
 BOOST_AUTO_TEST_CASE(a_profile_is_asked_for_and_an_unknown_one_refused)
 {
     bench b;
-    b.ca.options.profiles["shortlived"] = "six days";
+    b.ca.state().options.profiles["shortlived"] = "six days";
     client c(b.options());
     b.warm_up(c);
     order_request r = order_for({"example.com"});
@@ -148,9 +149,9 @@ BOOST_AUTO_TEST_CASE(a_challenge_response_is_an_empty_object_and_a_fetch_an_empt
     b.warm_up(c);
     const order o = b.run(c.async_new_order(order_for({"example.com"})));
     const authorization a = b.run(c.async_authorization(o.authorizations.at(0)));
-    BOOST_TEST(read_jws(b.net->requests.back().body).payload.empty());
+    BOOST_TEST(testing::read_jws(b.net->requests.back().body).payload.empty());
     b.run(c.async_respond(a.challenges.at(0)));
-    BOOST_TEST(read_jws(b.net->requests.back().body).payload == "{}");
+    BOOST_TEST(testing::read_jws(b.net->requests.back().body).payload == "{}");
     BOOST_TEST(b.net->requests.back().content_type == "application/jose+json");
 }
 
@@ -171,7 +172,7 @@ BOOST_AUTO_TEST_CASE(revocation_by_account_and_by_key_and_twice)
             b.run(c.async_revoke(der, revocation_reason::superseded));
             b.run(c.async_revoke(der, revocation_reason::superseded));
         }
-        BOOST_TEST(b.ca.certificates.begin()->second.revoked.value() == (by_key ? 1 : 4));
+        BOOST_TEST(b.ca.state().certificates.begin()->second.revoked.value() == (by_key ? 1 : 4));
     }
 }
 
@@ -188,7 +189,7 @@ BOOST_AUTO_TEST_CASE(revocation_with_a_foreign_key_is_refused)
     BOOST_REQUIRE(e);
     BOOST_TEST(e->code() == errc::unauthorized);
     BOOST_TEST(e->step() == "revokeCert");
-    BOOST_TEST(!b.ca.certificates.begin()->second.revoked.has_value());
+    BOOST_TEST(!b.ca.state().certificates.begin()->second.revoked.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_rate_limit_says_when_to_come_back_in_both_forms)

@@ -23,10 +23,10 @@ BOOST_AUTO_TEST_CASE(the_first_need_registers_without_contact_and_agrees)
 {
     world w;
     w.get("a.example.com");
-    BOOST_REQUIRE(w.ca.accounts.size() == 1U);
-    BOOST_TEST(w.ca.accounts.begin()->second.contact.empty());
+    BOOST_REQUIRE(w.ca.state().accounts.size() == 1U);
+    BOOST_TEST(w.ca.state().accounts.begin()->second.contact.empty());
     BOOST_REQUIRE(w.told<account_registered>().size() == 1U);
-    BOOST_TEST(w.told<account_registered>()[0].url == w.ca.accounts.begin()->first);
+    BOOST_TEST(w.told<account_registered>()[0].url == w.ca.state().accounts.begin()->first);
 }
 
 BOOST_AUTO_TEST_CASE(it_can_be_done_ahead_and_with_an_address)
@@ -35,9 +35,9 @@ BOOST_AUTO_TEST_CASE(it_can_be_done_ahead_and_with_an_address)
     w.await(w.manager->async_register("admin@example.com"));
     BOOST_TEST(w.manager->registered());
     BOOST_TEST(w.orders() == 0U);
-    BOOST_REQUIRE(w.ca.accounts.size() == 1U);
-    BOOST_REQUIRE(w.ca.accounts.begin()->second.contact.size() == 1U);
-    BOOST_TEST(w.ca.accounts.begin()->second.contact[0].as_string() == "mailto:admin@example.com");
+    BOOST_REQUIRE(w.ca.state().accounts.size() == 1U);
+    BOOST_REQUIRE(w.ca.state().accounts.begin()->second.contact.size() == 1U);
+    BOOST_TEST(w.ca.state().accounts.begin()->second.contact[0] == "mailto:admin@example.com");
     w.get("a.example.com");
     BOOST_TEST(w.registrations() == 1U);
 }
@@ -49,8 +49,8 @@ BOOST_AUTO_TEST_CASE(a_second_registration_updates_the_contact)
     w.await(w.manager->async_register("admin@example.com"));
     w.await(w.manager->async_register(""));
     BOOST_TEST(w.registrations() == 1U);
-    BOOST_REQUIRE(w.ca.accounts.size() == 1U);
-    BOOST_TEST(w.ca.accounts.begin()->second.contact[0].as_string() == "mailto:admin@example.com");
+    BOOST_REQUIRE(w.ca.state().accounts.size() == 1U);
+    BOOST_TEST(w.ca.state().accounts.begin()->second.contact[0] == "mailto:admin@example.com");
 }
 
 BOOST_AUTO_TEST_CASE(the_prompt_sees_the_terms_and_may_agree)
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(the_prompt_sees_the_terms_and_may_agree)
     std::vector<std::string> asked;
     w.await(w.manager->async_register("", [&](const std::string& terms) {
         asked.push_back(terms);
-        BOOST_TEST(w.ca.accounts.empty());
+        BOOST_TEST(w.ca.state().accounts.empty());
         return true;
     }));
     BOOST_TEST((asked == std::vector<std::string>{"https://ca.test/terms"}));
@@ -114,15 +114,15 @@ BOOST_AUTO_TEST_CASE(an_external_account_is_bound)
 {
     const std::string mac_key(32, 'k');
     world w([&](config& c) { c.external = external_account("kid-1", base64url_encode(mac_key)); });
-    w.ca.options.external_accounts["kid-1"] = mac_key;
+    w.ca.state().options.external_accounts["kid-1"] = mac_key;
     BOOST_TEST(w.get("a.example.com"));
-    BOOST_TEST(w.ca.accounts.size() == 1U);
+    BOOST_TEST(w.ca.state().accounts.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_registration_is_remembered_for_all_hosts_until_somebody_registers)
 {
     world w;
-    w.ca.options.external_accounts["kid-1"] = std::string(32, 'k');
+    w.ca.state().options.external_accounts["kid-1"] = std::string(32, 'k');
     const auto first = w.refusal("a.example.com");
     BOOST_TEST((first.code() == errc::external_account_required));
     BOOST_TEST(w.registrations() == 1U);
@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_refused_registration_is_remembered_for_all_hosts_until_so
         BOOST_TEST((w.refusal(host_number(n)).code() == errc::external_account_required));
     BOOST_TEST(w.registrations() == 1U);
     BOOST_TEST(!w.manager->registered());
-    w.ca.options.external_accounts.clear();
+    w.ca.state().options.external_accounts.clear();
     w.await(w.manager->async_register("admin@example.com"));
     // And the hosts that failed for want of it need not wait.
     BOOST_TEST(w.get("a.example.com"));
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(a_lost_answer_leads_to_one_account_all_the_same)
     BOOST_TEST(!w.manager->registered());
     w.pass(minutes(2));
     BOOST_TEST(w.get("a.example.com"));
-    BOOST_TEST(w.ca.accounts.size() == 1U);
+    BOOST_TEST(w.ca.state().accounts.size() == 1U);
     BOOST_REQUIRE(w.told<account_registered>().size() == 1U);
     BOOST_TEST(!w.told<account_registered>()[0].created);
 }
@@ -175,11 +175,11 @@ BOOST_AUTO_TEST_CASE(an_account_that_the_ca_forgot_is_registered_again_with_its_
 {
     world w;
     w.get("a.example.com");
-    const auto jwk = w.ca.accounts.begin()->second.jwk;
-    w.ca.accounts.clear();
+    const auto jwk = w.ca.state().accounts.begin()->second.jwk;
+    w.ca.state().accounts.clear();
     BOOST_TEST(w.get("b.example.com"));
-    BOOST_REQUIRE(w.ca.accounts.size() == 1U);
-    BOOST_TEST((w.ca.accounts.begin()->second.jwk == jwk));
+    BOOST_REQUIRE(w.ca.state().accounts.size() == 1U);
+    BOOST_TEST((w.ca.state().accounts.begin()->second.jwk == jwk));
     BOOST_TEST(w.registrations() == 2U);
 }
 
@@ -187,23 +187,23 @@ BOOST_AUTO_TEST_CASE(many_hosts_that_learn_it_together_register_once)
 {
     world w;
     w.get("a.example.com");
-    w.ca.accounts.clear();
+    w.ca.state().accounts.clear();
     std::vector<outcome_ptr> callers;
     for (int n = 0; n < 10; ++n)
         callers.push_back(w.ask(host_number(n)));
     for (auto& caller : callers)
         BOOST_TEST(w.wait(caller));
     BOOST_TEST(w.registrations() == 2U);
-    BOOST_TEST(w.ca.accounts.size() == 1U);
+    BOOST_TEST(w.ca.state().accounts.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_ca_that_forgets_again_and_again_is_not_asked_in_a_loop)
 {
     world w;
-    w.ca.validate = [&](const validation&) { return std::nullopt; };
+    w.ca.state().options.validate = [&](const validation&) { return std::nullopt; };
     w.network->rewrite = [&](std::size_t, const https_request& r, https_response&) {
         if (r.url.ends_with("/new-account"))
-            w.ca.accounts.clear();
+            w.ca.state().accounts.clear();
     };
     BOOST_TEST((w.refusal("a.example.com").code() == errc::account_does_not_exist));
     BOOST_TEST(w.registrations() == 2U);
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(concurrent_registrations_and_first_needs_share_one_account)
     for (auto& o : all)
         w.wait(o);
     BOOST_TEST(w.registrations() == 1U);
-    BOOST_TEST(w.ca.accounts.size() == 1U);
+    BOOST_TEST(w.ca.state().accounts.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_cancelled_registration_ends_at_every_moment)
@@ -237,7 +237,7 @@ BOOST_AUTO_TEST_CASE(a_cancelled_registration_ends_at_every_moment)
         BOOST_TEST((!o->failure || o->code() == boost::asio::error::operation_aborted));
         BOOST_TEST((!o->failure || o->refused()));
         BOOST_TEST(w.get("a.example.com"));
-        BOOST_TEST(w.ca.accounts.size() == 1U);
+        BOOST_TEST(w.ca.state().accounts.size() == 1U);
     }
 }
 

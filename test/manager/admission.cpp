@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(callers_that_are_cancelled_at_once_still_end)
 BOOST_AUTO_TEST_CASE(a_handshake_waits_so_long_and_no_longer_while_the_issuance_goes_on)
 {
     world w;
-    w.ca.options.validation_polls = 1'000'000;
+    w.ca.state().options.validation_polls = 1'000'000;
     const auto patient = w.ask("www.example.com");
     const auto handshake = w.shake_hands("www.example.com");
     const auto e = w.wait_refused(handshake);
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_handshake_waits_so_long_and_no_longer_while_the_issuance_
     // A later handshake joins what still runs.
     const auto next = w.shake_hands("www.example.com");
     w.settle();
-    for (auto& [url, authorization] : w.ca.authorizations)
+    for (auto& [url, authorization] : w.ca.state().authorizations)
         authorization.polls_left = 0;
     BOOST_TEST(w.wait(next));
     BOOST_TEST((w.wait(patient) == w.wait(next)));
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(a_handshake_waits_so_long_and_no_longer_while_the_issuance_
 BOOST_AUTO_TEST_CASE(an_issuance_that_never_ends_is_given_up)
 {
     world w([](config& c) { c.issuance_timeout = seconds(120); });
-    w.ca.options.validation_polls = 1'000'000;
+    w.ca.state().options.validation_polls = 1'000'000;
     const auto e = w.refusal("www.example.com");
     BOOST_TEST((e.code() == errc::timed_out));
     BOOST_TEST(between(w.clock->elapsed(), seconds(120), seconds(131)));
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(waiters_are_bounded_for_one_host_and_in_all)
 BOOST_AUTO_TEST_CASE(places_of_cancelled_waiters_are_free_again)
 {
     world w([](config& c) { c.max_waiters = 2; });
-    w.ca.options.validation_polls = 1'000'000;
+    w.ca.state().options.validation_polls = 1'000'000;
     for (int n = 0; n < 10; ++n) {
         const auto leaves = w.shake_hands("a.example.com");
         const auto leaves_too = w.ask("a.example.com");
@@ -380,7 +380,7 @@ BOOST_AUTO_TEST_CASE(a_host_that_failed_is_refused_for_growing_times)
 BOOST_AUTO_TEST_CASE(one_hosts_failure_is_not_anothers)
 {
     world w;
-    w.ca.validate = [&](const validation& v) -> std::optional<std::string> {
+    w.ca.state().options.validate = [&](const validation& v) -> std::optional<std::string> {
         if (v.identifier.value == "bad.example.com")
             return "no route to host";
         return std::nullopt;

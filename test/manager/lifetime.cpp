@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(at_any_moment_of_an_issuance_it_is_graceful)
         if (finalized) {
             ++finalized_and_stopped;
             BOOST_TEST(around.orders() == orders);
-            BOOST_TEST(around.ca.certificates.size() == 1U);
+            BOOST_TEST(around.ca.state().certificates.size() == 1U);
         }
     }
     BOOST_TEST(finalized_and_stopped > 1U);
@@ -289,10 +289,9 @@ BOOST_AUTO_TEST_SUITE_END()
 // The same under several threads, with the system's clock.
 struct crowd
 {
-    static model_ca_options quick()
+    static ca_options quick()
     {
-        model_ca_options o;
-        o.now = [] { return std::chrono::system_clock::now(); };
+        ca_options o;
         o.validation_polls = 0;
         o.issuance_polls = 0;
         return o;
@@ -309,8 +308,8 @@ struct crowd
     }
 
     // Its fields are touched on the manager's strand only.
-    model_ca ca{quick()};
-    std::shared_ptr<scripted_transport> network = std::make_shared<scripted_transport>(ca.peer());
+    testing::ca ca{quick()};
+    std::shared_ptr<scripted_transport> network = std::make_shared<scripted_transport>(peer_of(ca));
     std::atomic<unsigned> events = 0;
     asio::thread_pool pool{4};
 };

@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(a_certificate_is_refreshed_after_two_thirds_of_its_lifetime
 BOOST_AUTO_TEST_CASE(a_lifetime_below_ten_days_is_halved)
 {
     world w;
-    w.ca.options.lifetime = hours(24 * 6);
+    w.ca.state().options.lifetime = hours(24 * 6);
     const auto first = w.get("a.example.com");
     w.run_until([&] { return w.orders() == 2; });
     const auto due = first->not_before() + (first->not_after() - first->not_before()) / 2;
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(a_lifetime_below_ten_days_is_halved)
 BOOST_AUTO_TEST_CASE(a_certificate_of_seconds_is_refreshed_each_minute_at_most)
 {
     world w;
-    w.ca.on_issue = [&](certificate_options& leaf) {
+    w.ca.state().options.on_issue = [&](leaf_contents& leaf) {
         leaf.not_before = w.clock->now() - seconds(1);
         leaf.not_after = w.clock->now() + seconds(20);
     };
@@ -156,14 +156,14 @@ BOOST_AUTO_TEST_CASE(a_rejected_certificate_is_not_served_nor_asked_for_again_at
 {
     world w;
     const auto first = w.get("a.example.com");
-    w.ca.on_issue = [](certificate_options& leaf) { leaf.names.push_back("bank.example.com"); };
+    w.ca.state().options.on_issue = [](leaf_contents& leaf) { leaf.names.push_back("bank.example.com"); };
     w.run_until([&] { return w.told<issuance_failed>().size() == 1; });
     BOOST_TEST((w.told<issuance_failed>()[0].error.code() == errc::certificate_rejected));
     BOOST_TEST((w.manager->credentials()->find("a.example.com") == first));
     BOOST_TEST(!w.manager->credentials()->find("bank.example.com"));
     w.pass(hours(20));
     BOOST_TEST(w.orders() == 2U);
-    w.ca.on_issue = {};
+    w.ca.state().options.on_issue = {};
     w.run_until([&] { return w.manager->credentials()->find("a.example.com") != first; });
     BOOST_TEST(w.orders() == 3U);
 }

@@ -52,13 +52,13 @@ BOOST_AUTO_TEST_CASE(a_crash_at_any_request_loses_neither_certificate_nor_order)
         next.await(next.manager->async_use_store(w.s));
         const auto c = next.get("a.example.com");
         BOOST_REQUIRE(c);
-        BOOST_TEST(w.ca.accounts.size() == 1U, "request " << number);
+        BOOST_TEST(w.ca.state().accounts.size() == 1U, "request " << number);
         if (finalized == 0)
             continue;
         // What was finalized is not ordered, nor issued, twice.
         BOOST_TEST(w.orders() == 1U, "request " << number);
         BOOST_TEST(w.finalizes() == 1U, "request " << number);
-        BOOST_TEST(w.ca.certificates.size() == 1U, "request " << number);
+        BOOST_TEST(w.ca.state().certificates.size() == 1U, "request " << number);
     }
     BOOST_TEST(number > 8U);
 }
@@ -116,12 +116,12 @@ BOOST_FIXTURE_TEST_CASE(the_next_attempt_takes_the_order_up, interrupted)
     wait_out_the_pause();
     BOOST_TEST(get("a.example.com"));
     BOOST_TEST(orders() == 1U);
-    BOOST_TEST(ca.certificates.size() == 1U);
+    BOOST_TEST(ca.state().certificates.size() == 1U);
 }
 
 BOOST_FIXTURE_TEST_CASE(an_order_that_the_ca_no_longer_knows_is_replaced, interrupted)
 {
-    ca.orders.clear();
+    ca.state().orders.clear();
     wait_out_the_pause();
     BOOST_TEST(get("a.example.com"));
     BOOST_TEST(orders() == 2U);
@@ -129,7 +129,7 @@ BOOST_FIXTURE_TEST_CASE(an_order_that_the_ca_no_longer_knows_is_replaced, interr
 
 BOOST_FIXTURE_TEST_CASE(an_order_that_became_invalid_is_replaced, interrupted)
 {
-    ca.orders.begin()->second.status = "invalid";
+    ca.state().orders.begin()->second.status = "invalid";
     wait_out_the_pause();
     BOOST_TEST(get("a.example.com"));
     BOOST_TEST(orders() == 2U);
@@ -137,7 +137,7 @@ BOOST_FIXTURE_TEST_CASE(an_order_that_became_invalid_is_replaced, interrupted)
 
 BOOST_FIXTURE_TEST_CASE(an_order_of_a_lost_account_is_replaced, interrupted)
 {
-    ca.accounts.clear();
+    ca.state().accounts.clear();
     wait_out_the_pause();
     BOOST_TEST(get("a.example.com"));
     BOOST_TEST(orders() == 2U);
@@ -146,7 +146,7 @@ BOOST_FIXTURE_TEST_CASE(an_order_of_a_lost_account_is_replaced, interrupted)
 
 BOOST_FIXTURE_TEST_CASE(an_order_that_leads_nowhere_is_given_up_at_last, interrupted)
 {
-    auto& order = ca.orders.begin()->second;
+    auto& order = ca.state().orders.begin()->second;
     order.status = "processing";
     order.certificate.clear();
     order.polls_left = 1'000'000;
@@ -163,7 +163,7 @@ BOOST_FIXTURE_TEST_CASE(an_order_that_leads_nowhere_is_given_up_at_last, interru
 
 BOOST_FIXTURE_TEST_CASE(its_count_of_attempts_survives_restarts, interrupted)
 {
-    auto& order = ca.orders.begin()->second;
+    auto& order = ca.state().orders.begin()->second;
     order.status = "processing";
     order.certificate.clear();
     order.polls_left = 1'000'000;

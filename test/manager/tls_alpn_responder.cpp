@@ -1,7 +1,7 @@
 #include "manager/tls_alpn_responder.hpp"
 
 #include "crypto/jose.hpp"
-#include "kit/manual_clock.hpp"
+#include "kit/ca.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

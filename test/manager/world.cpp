@@ -16,10 +16,10 @@ namespace {
 
 constexpr auto longest_test = std::chrono::minutes(2);
 
-model_ca_options ca_with(const std::shared_ptr<manual_clock>& clock)
+ca_options ca_with(const std::shared_ptr<manual_clock>& clock)
 {
-    model_ca_options o;
-    o.now = [clock] { return clock->now(); };
+    ca_options o = leisurely();
+    o.clock = clock;
     return o;
 }
 
@@ -58,9 +58,9 @@ boost::system::error_code outcome::code() const
 
 surroundings::surroundings()
     : ca(ca_with(clock))
-    , network(std::make_shared<scripted_transport>(ca.peer()))
+    , network(std::make_shared<scripted_transport>(peer_of(ca)))
 {
-    ca.validate = [this](const validation& v) { return look(v); };
+    ca.state().options.validate = [this](const validation& v) { return look(v); };
 }
 
 std::optional<std::string> surroundings::look(const validation& v)

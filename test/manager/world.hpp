@@ -1,7 +1,6 @@
 #pragma once
 
-#include "kit/manual_clock.hpp"
-#include "kit/model_ca.hpp"
+#include "kit/ca.hpp"
 #include "kit/scripted_transport.hpp"
 
 #include <acme/manager.hpp>
@@ -47,7 +46,7 @@ public:
     surroundings& operator=(const surroundings&) = delete;
 
     std::shared_ptr<manual_clock> clock = std::make_shared<manual_clock>();
-    model_ca ca;
+    testing::ca ca;
     std::shared_ptr<scripted_transport> network;
     /// Where the CA's validations look; none succeeds where it is empty.
     std::shared_ptr<const credentials> hook;

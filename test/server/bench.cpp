@@ -5,23 +5,6 @@
 
 namespace acme::test {
 
-namespace {
-
-model_ca_options present()
-{
-    model_ca_options o;
-    o.now = [] { return std::chrono::system_clock::now(); };
-    o.validation_polls = 0;
-    o.issuance_polls = 0;
-    return o;
-}
-
-} // namespace
-
-gated_ca::gated_ca()
-    : ca(present())
-{}
-
 asio::awaitable<https_response> gated_ca::async_exchange(https_request request)
 {
     ++waiting;

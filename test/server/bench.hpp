@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kit/model_ca.hpp"
+#include "kit/ca.hpp"
 
 #include <acme/manager.hpp>
 
@@ -48,11 +48,9 @@ private:
 class gated_ca : public transport
 {
 public:
-    gated_ca();
-
     asio::awaitable<https_response> async_exchange(https_request request) override;
 
-    model_ca ca;
+    testing::ca ca;
     bool open = true;
     std::size_t waiting = 0;
     /// The answer to newOrder requests, where it is set.

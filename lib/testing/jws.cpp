@@ -1,4 +1,4 @@
-#include "kit/jws_check.hpp"
+#include "testing/jws.hpp"
 
 #include "crypto/base64.hpp"
 
@@ -10,11 +10,13 @@
 #include <openssl/ecdsa.h>
 #include <openssl/hmac.h>
 #include <openssl/nid.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 
 #include <stdexcept>
+#include <vector>
 
-namespace acme::test {
+namespace acme::testing {
 
 namespace json = boost::json;
 
@@ -64,6 +66,25 @@ std::string read_jws::text(std::string_view member) const
 
 bool read_jws::signed_by(const json::object& jwk) const
 {
+    return jwk.at("kty").as_string() == "RSA" ? signed_by_rsa(jwk) : signed_by_ec(jwk);
+}
+
+bool read_jws::signed_by_rsa(const json::object& jwk) const
+{
+    const std::string n = decoded(jwk, "n");
+    const std::string e = decoded(jwk, "e");
+    if (text("alg") != "RS256" || n.size() < 256 || n.size() > 512 || e.size() > 8)
+        return false;
+    const bssl::UniquePtr<RSA> key(RSA_new());
+    if (RSA_set0_key(key.get(), number(n).release(), number(e).release(), nullptr) != 1)
+        return false;
+    std::uint8_t digest[SHA256_DIGEST_LENGTH];
+    SHA256(octets(signing_input), signing_input.size(), digest);
+    return RSA_verify(NID_sha256, digest, sizeof digest, octets(signature), signature.size(), key.get()) == 1;
+}
+
+bool read_jws::signed_by_ec(const json::object& jwk) const
+{
     const bool p256 = jwk.at("crv").as_string() == "P-256";
     const std::size_t size = p256 ? 32 : 48;
     const std::string x = decoded(jwk, "x");
@@ -95,8 +116,10 @@ bool read_jws::authenticated_by(std::string_view mac_key) const
 std::string canonical(const json::object& jwk)
 {
     json::object ordered;
-    for (const char* member : {"crv", "kty", "x", "y"})
-        ordered[member] = jwk.at(member);
+    const bool rsa = jwk.at("kty").as_string() == "RSA";
+    const auto members = rsa ? std::vector<const char*>{"e", "kty", "n"} : std::vector{"crv", "kty", "x", "y"};
+    for (const char* member : members)
+        ordered[member] = jwk.at(member).as_string();
     return json::serialize(ordered);
 }
 
@@ -108,4 +131,4 @@ std::string thumbprint_of(const json::object& jwk)
     return base64url_encode({reinterpret_cast<const char*>(digest), sizeof digest});
 }
 
-} // namespace acme::test
+} // namespace acme::testing

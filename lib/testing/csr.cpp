@@ -1,4 +1,4 @@
-#include "kit/csr_check.hpp"
+#include "testing/csr.hpp"
 
 #include "crypto/ip_address.hpp"
 
@@ -8,7 +8,7 @@
 
 #include <stdexcept>
 
-namespace acme::test {
+namespace acme::testing {
 
 namespace {
 
@@ -49,4 +49,4 @@ read_csr::read_csr(std::string_view der)
     }
 }
 
-} // namespace acme::test
+} // namespace acme::testing

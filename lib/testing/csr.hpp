@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace acme::test {
+namespace acme::testing {
 
 /// A certificate signing request as a CA sees it.
 struct read_csr
@@ -20,4 +20,4 @@ struct read_csr
     explicit read_csr(std::string_view der);
 };
 
-} // namespace acme::test
+} // namespace acme::testing
