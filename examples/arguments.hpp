@@ -51,6 +51,12 @@ public:
 
     const std::vector<std::string>& words() const { return words_; }
 
+    void refuse_words() const
+    {
+        if (!words_.empty())
+            throw std::invalid_argument("unexpected argument " + words_.front());
+    }
+
 private:
     std::multimap<std::string, std::string> values_;
     std::vector<std::string> words_;

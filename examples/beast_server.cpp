@@ -7,6 +7,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -29,8 +31,8 @@ asio::awaitable<void> serve_client(beast::ssl_stream<beast::tcp_stream> stream, 
     co_await acme::async_handshake(stream, certificates);
 
     beast::flat_buffer buffer;
-    beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(30));
     for (bool open = true; open;) {
+        beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(30));
         http::request<http::string_body> request;
         co_await http::async_read(stream, buffer, request, use_awaitable);
         http::response<http::string_body> response(http::status::ok, request.version());
@@ -45,18 +47,29 @@ asio::awaitable<void> serve_client(beast::ssl_stream<beast::tcp_stream> stream, 
 
 asio::awaitable<void> accept_clients(tcp::acceptor& acceptor, asio::ssl::context& tls, acme::manager& certificates)
 {
+    asio::steady_timer pause(acceptor.get_executor());
     for (;;) {
         auto executor = asio::make_strand(acceptor.get_executor());
         tcp::socket socket(executor);
-        co_await acceptor.async_accept(socket, use_awaitable);
+        boost::system::error_code ec;
+        co_await acceptor.async_accept(socket, asio::redirect_error(use_awaitable, ec));
+        if (ec) {
+            // Too many open files, say: that passes.
+            print_line("accept: " + ec.message());
+            pause.expires_after(std::chrono::milliseconds(100));
+            co_await pause.async_wait(use_awaitable);
+            continue;
+        }
         beast::ssl_stream<beast::tcp_stream> stream(std::move(socket), tls);
         auto finished = [](std::exception_ptr failure) {
             try {
                 if (failure)
                     std::rethrow_exception(failure);
-            } catch (const boost::system::system_error& e) {
-                if (e.code() == make_error_code(acme::errc::challenge_answered))
-                    print_line("the CA looked at us");
+            } catch (const acme::error& e) {
+                // No certificate, or no client: a validation by the CA.
+                print_line(e.what());
+            } catch (const std::exception&) {
+                // The client is gone, or spoke neither TLS nor HTTP.
             }
         };
         asio::co_spawn(executor, serve_client(std::move(stream), certificates), finished);
@@ -67,7 +80,8 @@ asio::awaitable<void> accept_clients(tcp::acceptor& acceptor, asio::ssl::context
 
 int main(int argc, char** argv)
 try {
-    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle"});
+    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--cache"});
+    given.refuse_words();
     acme::config options;
     options.directory_url = given.get("--directory", options.directory_url);
     options.https.ca_file = given.get("--ca-bundle");
@@ -83,7 +97,12 @@ try {
     std::ostringstream where;
     where << "listening on https://" << acceptor.local_endpoint();
     print_line(where.str());
-    auto finished = [](std::exception_ptr failure) { std::rethrow_exception(failure); };
+    auto finished = [](std::exception_ptr failure) {
+        if (failure)
+            std::rethrow_exception(failure);
+    };
+    if (given.has("--cache"))
+        asio::co_spawn(io, certificates.async_cache_file(given.get("--cache")), finished);
     asio::co_spawn(io, accept_clients(acceptor, tls, certificates), finished);
     io.run();
 } catch (const std::exception& e) {

@@ -7,7 +7,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <exception>
 #include <iostream>
+
+namespace asio = boost::asio;
 
 acme::http_response hello(const acme::http_request&)
 {
@@ -16,21 +19,24 @@ acme::http_response hello(const acme::http_request&)
     return response;
 }
 
-boost::asio::awaitable<void> serve(acme::manager& certificates)
+asio::awaitable<void> serve(acme::manager& certificates)
 {
     co_await certificates.async_cache_file("letsencrypt.cache");
-    co_await acme::async_serve(certificates, hello);
+    co_await acme::async_serve(certificates, hello); // port 443, and port 80 redirecting to it
 }
 
 int main()
 try {
-    boost::asio::io_context io;
-    acme::manager certificates(io.get_executor());
+    acme::config options;
+    options.on_event = [](const acme::event& e) { std::cout << acme::describe(e) << std::endl; };
+
+    asio::io_context io;
+    acme::manager certificates(io.get_executor(), options);
     auto finished = [](std::exception_ptr failure) {
         if (failure)
             std::rethrow_exception(failure);
     };
-    boost::asio::co_spawn(io, serve(certificates), finished);
+    asio::co_spawn(io, serve(certificates), finished);
     io.run();
 } catch (const std::exception& e) {
     std::cerr << e.what() << "\n";

@@ -26,7 +26,7 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --directory URL       the CA's ACME directory (Let's Encrypt)
   --ca-bundle FILE      trust anchors for the CA's own server, PEM
   --cache PATH          keeps certificates in this file
-  --host NAME           a host to get a certificate for; repeatable (any host on demand)
+  --host NAME           a host for which certificates are allowed; repeatable (any host)
   --email ADDR          contact address for the CA
   --threads N           threads that serve (1)
   --limits default|off  how many orders and new hosts are allowed
@@ -47,8 +47,7 @@ settings read_settings(int argc, char** argv)
 {
     arguments given(argc, argv,
         {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--host", "--email", "--threads", "--limits"});
-    if (!given.words().empty())
-        throw std::invalid_argument("unexpected argument " + given.words().front());
+    given.refuse_words();
     settings s;
     s.manager.directory_url = given.get("--directory", s.manager.directory_url);
     s.manager.https.ca_file = given.get("--ca-bundle");
@@ -95,6 +94,19 @@ std::string describe(const acme::listening& where)
     return line.str();
 }
 
+// Why a visitor was refused. Clients that merely go away are not worth a line.
+void tell_refusal(std::exception_ptr failure, const asio::ip::tcp::endpoint& peer)
+{
+    try {
+        std::rethrow_exception(failure);
+    } catch (const acme::error& e) {
+        std::ostringstream line;
+        line << "refused " << peer << ": " << e.what();
+        print_line(line.str());
+    } catch (const std::exception&) {
+    }
+}
+
 // A CA that is down must not keep the server from starting: without this, it is registered at first need.
 asio::awaitable<void> register_account(acme::manager& certificates, std::string email)
 {
@@ -102,7 +114,8 @@ asio::awaitable<void> register_account(acme::manager& certificates, std::string 
         if (!email.empty())
             co_await certificates.async_register(email);
     } catch (const acme::error& e) {
-        print_line(std::string("registration failed: ") + e.what());
+        if (e.code() != asio::error::operation_aborted)
+            print_line(std::string("registration failed: ") + e.what());
     }
 }
 
@@ -135,6 +148,7 @@ void serve_until_signal(settings s)
 {
     asio::io_context io(static_cast<int>(s.threads));
     s.manager.on_event = [](const acme::event& e) { print_line(acme::describe(e)); };
+    s.serve.on_error = &tell_refusal;
     s.serve.on_listening = [](const acme::listening& where) { print_line(describe(where)); };
     acme::manager certificates(io.get_executor(), s.manager);
 
@@ -166,6 +180,7 @@ void serve_until_signal(settings s)
 
 int main(int argc, char** argv)
 try {
+    std::signal(SIGPIPE, SIG_IGN); // A reader of our lines may go away.
     serve_until_signal(read_settings(argc, argv));
     return 0;
 } catch (const std::invalid_argument& e) {

@@ -1,5 +1,5 @@
 // Gets certificates ahead of time and writes them as PEM files, NAME.pem and NAME.key. While it does, it listens for
-// the CA's validations.
+// the CA's validations. With --cache the account, and certificates that are still good, are used again.
 
 #include "arguments.hpp"
 
@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 
 #include <fcntl.h>
 #include <filesystem>
@@ -50,24 +51,37 @@ asio::awaitable<void> run(acme::manager& certificates, const arguments& given)
     using namespace asio::experimental::awaitable_operators;
     acme::serve_options options;
     options.https.push_back(parse_address(given.get("--https", "[::]:443")));
-    auto obtained = obtain(certificates, given.words(), given.get("--out", "."));
+    std::filesystem::path folder = given.get("--out", ".");
+    // A certificate that can't be written is a waste of the CA's patience.
+    if (::access(folder.c_str(), W_OK | X_OK) != 0)
+        throw std::system_error(errno, std::system_category(), folder);
+    if (given.has("--cache"))
+        co_await certificates.async_cache_file(given.get("--cache"));
+    auto obtained = obtain(certificates, given.words(), folder);
     // The server listens before the other begins; whichever ends first ends both.
     auto server = acme::async_serve_https(certificates, nothing_here, options);
     auto finish = [](acme::manager& m, asio::awaitable<void> work) -> asio::awaitable<void> {
         co_await std::move(work);
         co_await m.async_shutdown();
     };
-    co_await (std::move(server) && finish(certificates, std::move(obtained)));
+    std::exception_ptr first;
+    try {
+        co_await (std::move(server) && finish(certificates, std::move(obtained)));
+    } catch (const asio::multiple_exceptions& e) {
+        first = e.first_exception();
+    }
+    if (first)
+        std::rethrow_exception(first);
 }
 
 } // namespace
 
 int main(int argc, char** argv)
 try {
-    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--out"});
+    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--cache", "--out"});
     if (given.words().empty())
         throw std::invalid_argument("usage: obtain [--https ADDR:PORT] [--directory URL] [--ca-bundle FILE] "
-                                    "[--out FOLDER] HOST...");
+                                    "[--cache FILE] [--out FOLDER] HOST...");
     acme::config options;
     options.directory_url = given.get("--directory", options.directory_url);
     options.https.ca_file = given.get("--ca-bundle");

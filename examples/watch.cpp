@@ -8,26 +8,45 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
 
 namespace {
 
 namespace asio = boost::asio;
 
+// Empty where there is no such file. One that can't be read is not absent.
+std::string load(const std::filesystem::path& path)
+{
+    std::ostringstream state;
+    if (!std::filesystem::exists(path))
+        return {};
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        throw std::system_error(errno, std::system_category(), path);
+    state << file.rdbuf();
+    return state.str();
+}
+
+// Replaces the file by one that is whole and on the disk.
 void store(const std::filesystem::path& path, const std::string& state)
 {
     auto temporary = path;
     temporary += ".new";
-    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    file << state << std::flush;
-    if (!file)
-        throw std::runtime_error("can't write " + temporary.string());
+    int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); // It holds private keys.
+    bool written = file >= 0 && ::write(file, state.data(), state.size()) == static_cast<ssize_t>(state.size()) &&
+        ::fsync(file) == 0;
+    if ((file >= 0 && ::close(file) != 0) || !written)
+        throw std::system_error(errno, std::system_category(), temporary);
     std::filesystem::rename(temporary, path);
 }
 
@@ -57,7 +76,14 @@ asio::awaitable<void> run(acme::manager& certificates, acme::serve_options optio
 {
     using namespace asio::experimental::awaitable_operators;
     auto server = acme::async_serve_https(certificates, hello, options);
-    co_await (std::move(server) && store_changes(certificates, path));
+    std::exception_ptr first;
+    try {
+        co_await (std::move(server) && store_changes(certificates, path));
+    } catch (const asio::multiple_exceptions& e) {
+        first = e.first_exception();
+    }
+    if (first)
+        std::rethrow_exception(first);
 }
 
 } // namespace
@@ -65,6 +91,7 @@ asio::awaitable<void> run(acme::manager& certificates, acme::serve_options optio
 int main(int argc, char** argv)
 try {
     arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--state"});
+    given.refuse_words();
     std::filesystem::path path = given.get("--state", "certificates.state");
     acme::config options;
     options.directory_url = given.get("--directory", options.directory_url);
@@ -79,11 +106,8 @@ try {
 
     asio::io_context io;
     acme::manager certificates(io.get_executor(), options);
-    ::umask(077); // The state holds private keys.
-    if (std::ifstream file(path, std::ios::binary); file) {
-        std::ostringstream state;
-        state << file.rdbuf();
-        certificates.unmarshal(state.str());
+    if (auto state = load(path); !state.empty()) {
+        certificates.unmarshal(state);
         print_line("restored " + path.string());
     }
 
@@ -102,6 +126,6 @@ try {
     if (failure)
         std::rethrow_exception(failure);
 } catch (const std::exception& e) {
-    std::cerr << e.what() << "\n";
+    std::cerr << "watch: " << e.what() << "\n";
     return 1;
 }

@@ -192,6 +192,8 @@ def main():
     build_dir, filter_text = sys.argv[1], (sys.argv + [""])[2]
     introspection = subprocess.run(["meson", "introspect", "--tests", build_dir], check=True, capture_output=True)
     tests = json.loads(introspection.stdout)
+    if "/" in filter_text:
+        tests = [test for test in tests if test["name"] == filter_text.split("/")[0]]
     together = [test for test in tests if test.get("is_parallel", True)]
     alone = [test for test in tests if not test.get("is_parallel", True)]
     outcomes = []

@@ -66,6 +66,8 @@ enum class errc
     invalid_host_name,
     /// The host is not in the allow-list (`manager::set_hosts`).
     host_not_allowed,
+    /// The manager has a store already (`manager::async_use_store`).
+    second_store,
     /// There is no certificate for this host (`manager::async_revoke`).
     no_certificate,
     /// The last attempt for this host failed not long ago; `error::retry()` says when the next is allowed.

@@ -81,7 +81,7 @@ struct save_failed
     acme::error error;
 };
 
-/// An object in the store was unusable and is left there, unread.
+/// An object in the store was unusable. It is left there until there is a new one to save in its place.
 struct state_refused
 {
     std::string key;

@@ -87,6 +87,8 @@ private:
 class manager
 {
 public:
+    /// Throws `std::invalid_argument` where `config::directory_url` is no https URL, and `acme::error` for trust
+    /// anchors that can't be read.
     explicit manager(boost::asio::any_io_executor executor, config options = {});
     ~manager();
     manager(const manager&) = delete;
@@ -108,7 +110,7 @@ public:
     /// caller's executor, to agree to the CA's terms of service, where it has any; without a prompt the manager agrees
     /// (RFC 8555 section 7.3.3). Without this call the manager registers anonymously and agrees at first need. Where an
     /// account exists already and `email` is not empty, its contact is updated. Throws `errc::terms_refused`, and what
-    /// the CA answers.
+    /// the CA answers. After a refusal the manager does not register by itself either, until a later call.
     boost::asio::awaitable<void> async_register(std::string email, terms_prompt prompt = {});
 
     /// Revokes the certificate at hand for a host (RFC 8555 section 7.6) and has it replaced at once, if the host is
@@ -133,7 +135,7 @@ public:
     /// foreign or unreadable; the file is then left untouched and the manager unchanged.
     boost::asio::awaitable<void> async_cache_file(std::filesystem::path path);
 
-    /// The same with any store. At most one store; a second call throws `errc::conflict`.
+    /// The same with any store. At most one store; a second call throws `errc::second_store`.
     boost::asio::awaitable<void> async_use_store(std::shared_ptr<store> where);
 
     /// The whole state (account with its key, certificates with their keys, hosts, limits) as an opaque string. It

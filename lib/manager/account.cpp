@@ -27,6 +27,8 @@ asio::awaitable<std::shared_ptr<client>> manager::core::registered_client()
     auto turn = co_await account_turn_.async_acquire();
     co_await load_account();
     auto c = current_client();
+    if (c->account_url().empty() && terms_refused_)
+        throw error(make_error_code(errc::terms_refused), "registration");
     if (c->account_url().empty())
         co_await register_anonymously(c);
     co_return c;

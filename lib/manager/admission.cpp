@@ -52,7 +52,7 @@ asio::awaitable<certificate_ptr> manager::core::get_certificate(
         throw error(make_error_code(errc::no_server_name), step);
     auto name = normalize_host_name(host);
     if (!name)
-        throw error(make_error_code(errc::invalid_host_name), step, name.why);
+        throw error(make_error_code(errc::invalid_host_name), step, name.why).with_host(host);
     if (auto at_hand = index_->find(*name))
         co_return at_hand;
     if (waiters_ >= options_.max_waiters)

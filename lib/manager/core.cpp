@@ -2,16 +2,20 @@
 
 #include "protocol/host_name.hpp"
 #include "protocol/printable.hpp"
+#include "protocol/url.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace acme {
 namespace {
 
 config with_defaults(config options)
 {
+    if (!acceptable_url(options.directory_url))
+        throw std::invalid_argument("the CA's directory is no https URL: " + printable(options.directory_url, 200));
     if (!options.clock)
         options.clock = system_clock();
     if (!options.random)
@@ -42,7 +46,7 @@ void manager::core::set_hosts(std::vector<std::string> hosts)
     for (auto& each : hosts) {
         auto name = normalize_host_name(each);
         if (!name)
-            throw error(make_error_code(errc::invalid_host_name), "set_hosts", name.why);
+            throw error(make_error_code(errc::invalid_host_name), "set_hosts", name.why).with_host(each);
         names.insert(*name);
     }
     with_state([&](state& s) {

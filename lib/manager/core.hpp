@@ -95,6 +95,8 @@ public:
     // account.cpp
     asio::awaitable<std::string> terms_of_service();
     asio::awaitable<void> register_account(std::string email);
+    /// The operator's answer to the terms of service; after a no, nothing agrees to them in the operator's place.
+    void answer_terms(bool agreed) noexcept { terms_refused_ = !agreed; }
 
     // revocation.cpp
     asio::awaitable<void> revoke(std::string host, revocation_reason reason);
@@ -221,6 +223,7 @@ private:
     std::set<std::string> unsaved_;
     bool hosts_set_ = false;
     std::atomic<bool> silent_ = false;
+    std::atomic<bool> terms_refused_ = false;
 
     std::map<std::string, std::shared_ptr<issuance>> issuances_;
     std::size_t waiters_ = 0;

@@ -17,7 +17,9 @@ template <class Core>
 asio::awaitable<void> register_after(std::shared_ptr<Core> core, std::string email, terms_prompt prompt)
 {
     auto terms = co_await call(core, core->join(core->terms_of_service()));
-    if (!terms.empty() && !prompt(terms))
+    bool agreed = terms.empty() || prompt(terms);
+    core->answer_terms(agreed);
+    if (!agreed)
         throw error(make_error_code(errc::terms_refused), "registration", terms);
     co_await call(core, core->join(core->register_account(std::move(email))));
 }
@@ -51,6 +53,7 @@ asio::awaitable<void> manager::async_register(std::string email, terms_prompt pr
 {
     if (prompt)
         return hold(core_, register_after(core_, std::move(email), std::move(prompt)));
+    core_->answer_terms(true);
     return call(core_, core_->join(core_->register_account(std::move(email))));
 }
 

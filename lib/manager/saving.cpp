@@ -59,7 +59,7 @@ asio::awaitable<void> manager::core::use_cache_file(std::filesystem::path path)
 void manager::core::refuse_second_store() const
 {
     if (store_ || opening_store_)
-        throw error(make_error_code(errc::conflict), loading_step, "the manager has a store already");
+        throw error(make_error_code(errc::second_store), loading_step);
 }
 
 asio::awaitable<void> manager::core::load_from(std::shared_ptr<store> where, std::string place)

@@ -55,6 +55,7 @@ failure_kind kind_of(errc e, unsigned status) noexcept
     case errc::challenge_answered:
     case errc::no_server_name:
     case errc::no_certificate:
+    case errc::second_store:
     case errc::damaged_state:
     case errc::foreign_state:
     case errc::shut_down: return failure_kind::permanent;

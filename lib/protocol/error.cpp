@@ -87,6 +87,7 @@ const char* message_of(errc e) noexcept
     case errc::certificate_rejected: return "the issued certificate does not match its order and is not used";
     case errc::invalid_host_name: return "this is not a host name for which a certificate can be ordered";
     case errc::host_not_allowed: return "the host is not among those allowed";
+    case errc::second_store: return "the certificate manager has a store already";
     case errc::no_certificate: return "there is no certificate for the host";
     case errc::recently_failed: return "the last attempt for this host failed not long ago";
     case errc::too_many_new_hosts: return "the limit of new hosts is reached";

@@ -35,7 +35,8 @@ tcp::acceptor listen_on(asio::any_io_executor executor, const tcp::endpoint& whe
 {
     std::ostringstream text;
     text << "listening on " << where;
-    throw boost::system::system_error(ec, text.str());
+    // Without its source location, which would be part of the text.
+    throw boost::system::system_error(error_code(ec.value(), ec.category()), text.str());
 }
 
 bool no_ipv6(const error_code& ec)

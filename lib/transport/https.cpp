@@ -140,7 +140,7 @@ asio::awaitable<std::optional<https_response>> https_transport::async_try(
             throw error(errc::timed_out, step, c.where.authority + ": no whole answer in time");
         if (kept_alive && !link->answered() && went_away(e.code()))
             co_return std::nullopt;
-        throw error(e.code(), step, c.where.authority + ": " + e.code().message());
+        throw error(e.code(), step, c.where.authority);
     }
 }
 

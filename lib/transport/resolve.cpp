@@ -88,7 +88,7 @@ asio::awaitable<std::vector<tcp::endpoint>> async_resolve(
     if (!l->finished)
         throw error(ec, step, where.authority);
     if (l->ec)
-        throw error(l->ec, step, where.authority + ": " + l->ec.message());
+        throw error(l->ec, step, where.authority);
     co_return l->endpoints;
 }
 

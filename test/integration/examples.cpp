@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(beast_server_embeds_the_hook)
     auto server = start_server("beast_server", ca);
     auto got = curl("beast.example", ca.tls_port(), ca.root_file());
     BOOST_TEST(got.body == "Hello, /\n", got.err);
-    BOOST_TEST(server.wait_for_text("the CA looked at us"));
+    BOOST_TEST(server.wait_for_text("a CA's validation, which was answered"));
     BOOST_TEST(server.wait_for_text("certificate obtained for beast.example"));
     auto peer = s_client("beast.example", ca.tls_port(), ca.root_file(), {"-tls1_2"});
     BOOST_TEST(peer.verified, peer.text);
