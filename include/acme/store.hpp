@@ -70,7 +70,12 @@ std::shared_ptr<store> make_memory_store();
 /// full disk, say) are loaded from memory from then on, and the next save of any object writes them as well.
 ///
 /// Blocking calls run on a thread of the store's own, which takes no signals. Destroying the store waits for the saves
-/// that are under way. Locks hold among the users of this object; two processes, or two stores, must not use one file.
+/// that are under way. Locks hold among the users of this object.
+///
+/// Two processes, or two stores, may use one file: a save takes over what the other has saved meanwhile, so neither
+/// loses an object of the other's; of an object that both save, the last one stays. They hear of each other only then.
+/// A file that somebody damages in between is not overwritten: saves fail (`errc::damaged_state`) until it is removed or
+/// mended. One that is removed is written anew.
 boost::asio::awaitable<std::shared_ptr<store>> async_open_file_store(std::filesystem::path path);
 
 } // namespace acme

@@ -5,8 +5,11 @@
 
 #include <acme/error.hpp>
 
+#include <chrono>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 
 namespace acme {
 
@@ -139,6 +142,36 @@ void durable_file::write(std::string_view content) const
     if (const auto ec = file->rename())
         fail.raise(ec, "cannot be replaced");
     sync_folder(folder, fail);
+}
+
+std::optional<file_version> durable_file::version() const noexcept
+{
+    struct stat status = {};
+    if (::stat(path_.c_str(), &status) != 0)
+        return std::nullopt;
+    file_version v;
+    v.device = status.st_dev;
+    v.inode = status.st_ino;
+    v.size = status.st_size;
+    v.modified_seconds = status.st_mtim.tv_sec;
+    v.modified_nanoseconds = status.st_mtim.tv_nsec;
+    return v;
+}
+
+descriptor durable_file::take_turn() const
+{
+    constexpr auto pause = std::chrono::milliseconds(10);
+    constexpr int most_attempts = 1'000;
+    const failure fail("writing the state file", path_);
+    descriptor folder = open_folder(behind_links(path_, fail).parent_path());
+    if (!folder)
+        fail.raise(last_error(), "its folder cannot be opened");
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+        if (uninterrupted([&] { return ::flock(folder.get(), LOCK_EX | LOCK_NB); }) == 0 || errno != EWOULDBLOCK)
+            return folder;
+        std::this_thread::sleep_for(pause);
+    }
+    fail.raise(make_error_code(boost::system::errc::timed_out), "another process keeps its folder locked");
 }
 
 void durable_file::remove_leftovers() const noexcept

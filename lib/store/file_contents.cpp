@@ -84,11 +84,12 @@ bool file_contents::apply(std::string key, std::optional<std::string> value, con
     if (!write_posted_)
         worker_->post([self = shared_from_this()] { self->write(); });
     write_posted_ = true;
+    w->change = ++changes_;
+    pending_[key] = changes_;
     if (value)
         objects_.insert_or_assign(std::move(key), std::move(*value));
     else
         objects_.erase(key);
-    w->change = ++changes_;
     return true;
 }
 
@@ -112,8 +113,10 @@ void file_contents::close()
 
 void file_contents::read()
 {
+    auto version = file_.version();
     const auto text = file_.read(max_archive_size);
     auto contents = text ? decode_archive(*text, file_.path().native()) : objects();
+    seen_ = version;
     file_.remove_leftovers();
     const std::lock_guard guard(mutex_);
     objects_ = std::move(contents);
@@ -123,14 +126,38 @@ void file_contents::write()
 {
     std::uint64_t change = 0;
     const auto failure = failure_of("writing the state file", file_.path().native(), [&] {
-        std::unique_lock guard(mutex_);
-        write_posted_ = false;
-        change = changes_;
-        const objects snapshot = objects_;
-        guard.unlock();
+        {
+            const std::lock_guard guard(mutex_);
+            write_posted_ = false;
+            change = changes_;
+        }
+        const auto turn = file_.take_turn();
+        const auto snapshot = merged();
         file_.write(encode_archive(snapshot));
+        seen_ = file_.version();
     });
     finish(change, failure);
+}
+
+// What another process has written since is taken over, but for the objects that were changed here meanwhile. A file
+// that somebody removed is written anew; one that somebody damaged is not.
+objects file_contents::merged()
+{
+    const auto version = file_.version();
+    const bool changed = version && version != seen_;
+    const auto text = changed ? file_.read(max_archive_size) : std::nullopt;
+    auto theirs = text ? decode_archive(*text, file_.path().native()) : objects();
+    const std::lock_guard guard(mutex_);
+    if (!text)
+        return objects_;
+    for (const auto& [key, number] : pending_) {
+        if (const auto own = objects_.find(key); own != objects_.end())
+            theirs.insert_or_assign(key, own->second);
+        else
+            theirs.erase(key);
+    }
+    objects_ = std::move(theirs);
+    return objects_;
 }
 
 void file_contents::finish(std::uint64_t change, const std::optional<error>& failure)
@@ -138,8 +165,10 @@ void file_contents::finish(std::uint64_t change, const std::optional<error>& fai
     std::vector<std::shared_ptr<waiter>> finished;
     {
         const std::lock_guard guard(mutex_);
-        if (!failure)
+        if (!failure) {
             durable_ = change;
+            std::erase_if(pending_, [&](const auto& each) { return each.second <= change; });
+        }
         // Waiters are in the order of their changes.
         auto end = waiters_.begin();
         while (end != waiters_.end() && (*end)->change <= change)

@@ -10,6 +10,8 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +54,7 @@ private:
     void check_open() const;
     void read();
     void write();
+    objects merged();
     void finish(std::uint64_t change, const std::optional<error>& failure);
 
     const durable_file file_;
@@ -63,6 +66,10 @@ private:
     std::uint64_t changes_ = 0;
     std::uint64_t durable_ = 0;
     bool write_posted_ = false;
+    // The keys of changes that are not on the disk yet, each with its last change.
+    std::map<std::string, std::uint64_t, std::less<>> pending_;
+    // The file as it was last read or written here; used by the worker only.
+    std::optional<file_version> seen_;
 };
 
 } // namespace acme
