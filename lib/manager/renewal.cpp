@@ -29,14 +29,6 @@ private:
     std::function<void()> then_;
 };
 
-// Whose refresh comes first: a certificate that the CA says is to be replaced by now (as before it revokes it), then
-// the one that ends first.
-time_point urgency(const certificate_record& r, time_point now)
-{
-    const bool overdue = r.plan.window && r.plan.window->end <= now;
-    return overdue ? r.plan.window->end : r.certificate->not_after();
-}
-
 } // namespace
 
 // Sorts the hosts whose time has come into those to refresh and those to ask the CA about.
@@ -56,7 +48,7 @@ void manager::core::take_what_is_due()
             polls_.push_back(host);
             schedule_.set(host, due);
         } else if (allowed(host)) {
-            due_.set(host, urgency(*record, at));
+            due_.set(host, urgency(record->plan, validity_of(*record->certificate), at));
         }
     }
 }

@@ -145,6 +145,12 @@ time_point refresh_due(const renewal_plan& plan, time_point now) noexcept
     return pausing ? std::max(plan.refresh_at, plan.retry_at) : plan.refresh_at;
 }
 
+time_point urgency(const renewal_plan& plan, const validity& v, time_point now) noexcept
+{
+    const bool overdue = plan.window && plan.window->end <= now;
+    return overdue ? plan.window->end : v.not_after;
+}
+
 time_point next_step(const renewal_plan& plan, time_point now) noexcept
 {
     const auto poll = was_set_back(plan.polled_at, now) ? std::min(now, plan.poll_at) : plan.poll_at;

@@ -102,6 +102,9 @@ time_point latest_refresh(const validity& v) noexcept;
 
 /// When to refresh. A clock that was set back since the last failure makes an end of the pause.
 time_point refresh_due(const renewal_plan& plan, time_point now) noexcept;
+/// Whose refresh comes first: that of a certificate which the CA says is to be replaced by now (as before it revokes
+/// it), then that of the one that ends first.
+time_point urgency(const renewal_plan& plan, const validity& v, time_point now) noexcept;
 /// When to do anything.
 time_point next_step(const renewal_plan& plan, time_point now) noexcept;
 
