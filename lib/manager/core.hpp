@@ -52,6 +52,7 @@ struct account_failure
     acme::error error;
     std::chrono::system_clock::time_point until{};
     unsigned count = 0;
+    std::chrono::system_clock::time_point since{};
 };
 
 /// Keeps an object alive while one of its coroutines runs. Cancellation becomes an `acme::error` as well.

@@ -410,13 +410,14 @@ void manager::core::pause_whom_it_concerns(const std::string& host, const error&
         if (!s.limits)
             s.limits.emplace();
         auto& pauses = s.limits->pauses;
-        std::erase_if(pauses, [&](const auto& each) { return each.second.until <= at; });
+        std::erase_if(pauses, [&](const auto& each) { return !in_force(each.second, at); });
         if (pauses.size() >= most_pauses)
             return;
         auto& pause = pauses[scope.domain];
         pause.until = *e.problem()->retry_after;
         pause.count = 1;
         pause.why = printable(e.what(), longest_note);
+        pause.since = at;
     });
     changed({keys_.limits()});
 }
@@ -433,6 +434,7 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
         advice = disposition(e.code(), e.problem(), pause.count, at, options_.random());
         pause.until = earliest_attempt(advice, at);
         pause.why = printable(e.what(), longest_note);
+        pause.since = at;
         auto forgotten = acme::remember_failure(s, host, std::move(pause), options_.max_failures);
         if (forgotten)
             keys.insert(keys_.failure(*forgotten));
