@@ -153,6 +153,7 @@ private:
     order_record unfinished_order(const std::string& host);
     asio::awaitable<void> take_request_token(std::shared_ptr<issuance> running);
     asio::awaitable<void> use_request_token(std::shared_ptr<issuance> running);
+    void refuse_if_limited(const std::string& host) const;
     void put_back_token(const issuance& running, const error& e);
     void put_back_token();
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
