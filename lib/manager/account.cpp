@@ -37,7 +37,9 @@ asio::awaitable<std::shared_ptr<client>> manager::core::registered_client()
 // Every host needs the account, so its failure is remembered: a hundred hosts must not ask a hundred times.
 asio::awaitable<void> manager::core::register_anonymously(std::shared_ptr<client> c)
 {
-    if (account_failure_ && now() < account_failure_->until)
+    const bool pausing =
+        account_failure_ && now() < account_failure_->until && !was_set_back(account_failure_->since, now());
+    if (pausing)
         throw account_failure_->error.with_retry(retry_advice::at(account_failure_->until));
     std::optional<error> failed;
     try {
@@ -52,7 +54,7 @@ asio::awaitable<void> manager::core::register_anonymously(std::shared_ptr<client
     }
     unsigned count = account_failure_ ? account_failure_->count + 1 : 1;
     auto advice = disposition(failed->code(), failed->problem(), count, now(), options_.random());
-    account_failure_.emplace(account_failure{*failed, earliest_attempt(advice, now()), count});
+    account_failure_.emplace(account_failure{*failed, earliest_attempt(advice, now()), count, now()});
     throw *failed;
 }
 

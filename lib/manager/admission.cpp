@@ -85,7 +85,7 @@ void manager::core::refuse_if_failed_recently(const std::string& host)
         if (auto* pause = find_pause(s, host, now()))
             common = *pause;
     });
-    if (own && now() < own->until)
+    if (own && in_force(*own, now()))
         throw refusal(errc::recently_failed, host, own->why).with_retry(retry_advice::at(own->until));
     if (common)
         throw refusal(errc::rate_limited, host, common->why).with_retry(retry_advice::at(common->until));

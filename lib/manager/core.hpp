@@ -52,6 +52,7 @@ struct account_failure
     acme::error error;
     std::chrono::system_clock::time_point until{};
     unsigned count = 0;
+    std::chrono::system_clock::time_point since{};
 };
 
 /// Keeps an object alive while one of its coroutines runs. Cancellation becomes an `acme::error` as well.
@@ -154,6 +155,7 @@ private:
     order_record unfinished_order(const std::string& host);
     asio::awaitable<void> take_request_token(std::shared_ptr<issuance> running);
     asio::awaitable<void> use_request_token(std::shared_ptr<issuance> running);
+    void refuse_if_limited(const std::string& host) const;
     void put_back_token(const issuance& running, const error& e);
     void put_back_token();
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);

@@ -298,9 +298,28 @@ asio::awaitable<void> manager::core::use_request_token(std::shared_ptr<issuance>
 {
     if (!running->holds_token)
         co_await take_request_token(running);
+    refuse_if_limited(running->host);
     running->holds_token = false;
     running->used_token = true;
     co_await save_before_asking(keys_.limits(), running->host);
+}
+
+// What the CA refused to another host while this one was in line it would refuse to this one too.
+void manager::core::refuse_if_limited(const std::string& host) const
+{
+    std::optional<pause_record> pause;
+    with_state([&](const state& s) {
+        if (auto* found = find_pause(s, host, now()))
+            pause = *found;
+    });
+    if (!pause)
+        return;
+    problem p;
+    p.type = "urn:ietf:params:acme:error:rateLimited";
+    p.status = 429;
+    p.detail = pause->why;
+    p.retry_after = pause->until;
+    throw error(make_error_code(errc::rate_limited), step, std::move(p));
 }
 
 // A token that no order was placed with.
@@ -400,7 +419,8 @@ void manager::core::count_resumption(const std::string& host, const error& e)
 // A limit of the account or of a registered domain holds for other hosts too: asking for them only makes it worse.
 void manager::core::pause_whom_it_concerns(const std::string& host, const error& e)
 {
-    if (e.code() != errc::rate_limited || !e.problem() || !e.problem()->retry_after)
+    // A refusal of our own tells nothing new.
+    if (e.code() != errc::rate_limited || !e.problem() || !e.problem()->retry_after || e.step() == step)
         return;
     auto scope = scope_of(*e.problem(), host);
     if (scope.what == rate_limit_scope::kind::host)
@@ -410,13 +430,14 @@ void manager::core::pause_whom_it_concerns(const std::string& host, const error&
         if (!s.limits)
             s.limits.emplace();
         auto& pauses = s.limits->pauses;
-        std::erase_if(pauses, [&](const auto& each) { return each.second.until <= at; });
+        std::erase_if(pauses, [&](const auto& each) { return !in_force(each.second, at); });
         if (pauses.size() >= most_pauses)
             return;
         auto& pause = pauses[scope.domain];
         pause.until = *e.problem()->retry_after;
         pause.count = 1;
         pause.why = printable(e.what(), longest_note);
+        pause.since = at;
     });
     changed({keys_.limits()});
 }
@@ -433,6 +454,7 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
         advice = disposition(e.code(), e.problem(), pause.count, at, options_.random());
         pause.until = earliest_attempt(advice, at);
         pause.why = printable(e.what(), longest_note);
+        pause.since = at;
         auto forgotten = acme::remember_failure(s, host, std::move(pause), options_.max_failures);
         if (forgotten)
             keys.insert(keys_.failure(*forgotten));

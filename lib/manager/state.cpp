@@ -53,6 +53,8 @@ public:
         object_ = std::move(value.get_object());
     }
 
+    bool has(std::string_view member) const { return find(member) != nullptr; }
+
     std::string text(std::string_view member) const
     {
         auto* v = find(member);
@@ -190,6 +192,8 @@ pause_record decode_pause(const object_reader& r)
     p.until = r.time("until");
     p.count = r.count("count");
     p.why = r.note("why");
+    if (r.has("since"))
+        p.since = r.time("since");
     return p;
 }
 
@@ -256,6 +260,7 @@ json::object to_object(const pause_record& r)
     o["until"] = to_number(r.until);
     o["count"] = r.count;
     o["why"] = r.why;
+    o["since"] = to_number(r.since);
     return o;
 }
 
@@ -277,6 +282,11 @@ std::string normalized_host(const object_reader& r, const std::string& host)
 
 } // namespace
 
+bool in_force(const pause_record& p, std::chrono::system_clock::time_point now) noexcept
+{
+    return now < p.until && !was_set_back(p.since, now);
+}
+
 std::optional<std::string> remember_failure(state& s, const std::string& host, pause_record p, std::size_t limit)
 {
     std::optional<std::string> forgotten;
@@ -297,7 +307,7 @@ const pause_record* find_pause(const state& s, std::string_view host, std::chron
     const auto& pauses = s.limits->pauses;
     for (std::string_view domain = host;;) {
         const auto it = pauses.find(std::string(domain));
-        if (it != pauses.end() && now < it->second.until)
+        if (it != pauses.end() && in_force(it->second, now))
             return &it->second;
         if (domain.empty())
             return nullptr;

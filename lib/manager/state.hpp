@@ -50,7 +50,12 @@ struct pause_record
     unsigned count = 0;
     /// What the last one was, for people.
     std::string why;
+    /// When it was.
+    std::chrono::system_clock::time_point since{};
 };
+
+/// Whether a pause is not over yet. A clock that was set back since it began makes an end of it.
+bool in_force(const pause_record& p, std::chrono::system_clock::time_point now) noexcept;
 
 /// The token buckets' fill, and what the CA's own limits hold back.
 struct limit_record

@@ -64,7 +64,7 @@ bool manager::core::waits_after_failure(const state& s, const std::string& host)
     if (served != s.certificates.end())
         return refresh_due(served->second.plan, now()) > now();
     auto failed = s.failures.find(host);
-    return failed != s.failures.end() && now() < failed->second.until;
+    return failed != s.failures.end() && in_force(failed->second, now());
 }
 
 asio::awaitable<void> manager::core::supervise()

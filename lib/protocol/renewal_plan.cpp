@@ -51,12 +51,17 @@ time_point earliest_refresh(unsigned hurried, time_point obtained) noexcept
     return obtained + std::min<duration>(shortest_life * (1U << (2 * hurried)), hours(24));
 }
 
+time_point in_whole_seconds(time_point t) noexcept
+{
+    return t - t.time_since_epoch() % std::chrono::seconds(1);
+}
+
+} // namespace
+
 bool was_set_back(time_point since, time_point now) noexcept
 {
     return now + clock_tolerance < since;
 }
-
-} // namespace
 
 time_point latest_refresh(const validity& v) noexcept
 {
@@ -68,7 +73,10 @@ renewal_plan plan_renewal(const validity& v, bool pollable, const std::optional<
 {
     renewal_plan plan;
     plan.hurried = hurried_after(earlier, now);
-    plan.refresh_at = std::max(refresh_time(v.not_before, v.not_after, random), earliest_refresh(0, now));
+    // One that is backdated by much of its lifetime is not old when it comes.
+    const auto left = std::max(v.not_after - now, duration::zero());
+    const auto earliest = std::max(earliest_refresh(0, now), now + left / 3);
+    plan.refresh_at = std::max(refresh_time(v.not_before, v.not_after, random), earliest);
     if (plan.hurried > 0)
         plan.retry_at = earliest_refresh(plan.hurried, now);
     if (pollable)
@@ -87,7 +95,8 @@ bool take_window(renewal_plan& plan, const validity& v, const renewal_info& info
     plan.poll_failures = 0;
     plan.polled_at = now;
     plan.poll_at = now + std::clamp(info.retry_after.value_or(usual_poll), shortest_poll, longest_poll);
-    const suggested_window window(info.start, info.end);
+    // As it is saved: what a restart reads back must not look like a new one.
+    const suggested_window window(in_whole_seconds(info.start), in_whole_seconds(info.end));
     if (plan.window == window)
         return false;
     plan.window = window;
@@ -110,7 +119,8 @@ void take_silence(renewal_plan& plan, const validity& v, time_point now, std::ui
 void poll_failed(renewal_plan& plan, const boost::system::error_code& ec, const std::optional<problem>& p,
     time_point now, std::uint64_t random) noexcept
 {
-    const bool passing = ec == errc::timed_out || ec == errc::rate_limited || (p && p->status >= 500);
+    const bool lost = ec.category() != acme_category();
+    const bool passing = lost || ec == errc::timed_out || ec == errc::rate_limited || (p && p->status >= 500);
     const duration pause =
         passing ? std::min<duration>(shortest_poll * (1U << std::min(plan.poll_failures, 9U)), usual_poll) : usual_poll;
     ++plan.poll_failures;

@@ -100,6 +100,9 @@ void refresh_failed(renewal_plan& plan, const validity& v, const boost::system::
 /// The last moment for which a refresh is planned: five sixths of the lifetime.
 time_point latest_refresh(const validity& v) noexcept;
 
+/// Whether the clock was set back since a moment that is over.
+bool was_set_back(time_point since, time_point now) noexcept;
+
 /// When to refresh. A clock that was set back since the last failure makes an end of the pause.
 time_point refresh_due(const renewal_plan& plan, time_point now) noexcept;
 /// Whose refresh comes first: that of a certificate which the CA says is to be replaced by now (as before it revokes
