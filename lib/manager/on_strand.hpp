@@ -63,14 +63,16 @@ public:
         auto finish = [running, slot, work = std::move(work), handler = std::move(handler)](
                           std::exception_ptr failure, Value... value) mutable {
             running->done = true;
-            auto resume = [slot, failure, handler = std::move(handler),
+            auto home = work.get_executor();
+            // The caller's work ends where the caller runs: its context may be gone before this function returns.
+            auto resume = [slot, failure, work = std::move(work), handler = std::move(handler),
                               values = std::tuple<Value...>(std::move(value)...)]() mutable {
                 slot.clear();
                 auto call = [&](Value&... v) { std::move(handler)(failure, std::move(v)...); };
                 std::apply(call, values);
             };
             // Not dispatched: on the same threads that would run the caller within this strand.
-            asio::post(work.get_executor(), std::move(resume));
+            asio::post(home, std::move(resume));
         };
         asio::co_spawn(strand_, posted(std::move(operation)),
             asio::bind_cancellation_slot(running->signal.slot(), std::move(finish)));

@@ -145,6 +145,8 @@ BOOST_AUTO_TEST_CASE(cancelling_the_caller_cancels_the_operation)
     auto work = asio::make_work_guard(io);
     while (!failure)
         io.run_one();
+    // The other threads let go of the context before it ends.
+    pool.join();
     BOOST_CHECK_EXCEPTION(std::rethrow_exception(failure), boost::system::system_error,
         [](const auto& e) { return e.code() == asio::error::operation_aborted; });
 }
