@@ -38,6 +38,8 @@ struct issuance
     /// Has a token of `limits::requests`, and has not used it.
     bool holds_token = false;
     bool used_token = false;
+    /// The host was given up meanwhile.
+    bool given_up = false;
     std::chrono::system_clock::time_point started{};
     asio::steady_timer finished;
     std::size_t waiters = 0;
@@ -159,6 +161,8 @@ private:
     void put_back_token(const issuance& running, const error& e);
     void put_back_token();
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
+    asio::awaitable<std::unique_ptr<store::lock>> lock_orders(std::string host);
+    asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
     asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host);
     asio::awaitable<void> install(std::string host, certificate_record record);
     void succeed(issuance& running, certificate_ptr c);

@@ -25,7 +25,8 @@ std::chrono::milliseconds since(std::chrono::system_clock::time_point start, std
 bool order_is_dead(const boost::system::error_code& ec)
 {
     return ec == errc::order_invalid || ec == errc::authorization_invalid || ec == errc::certificate_rejected ||
-        ec == errc::no_usable_challenge || ec == errc::host_not_allowed || ec == errc::bad_csr;
+        ec == errc::no_usable_challenge || ec == errc::host_not_allowed || ec == errc::bad_csr ||
+        ec == errc::no_certificate;
 }
 
 // An attempt that a CA in trouble ended does not count against its order.
@@ -138,9 +139,7 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     if (!resumed && !running->holds_token)
         co_await take_request_token(running);
     auto place = co_await issuance_places_.async_acquire();
-    std::unique_ptr<store::lock> lock;
-    if (store_)
-        lock = co_await store_->async_lock(keys_.prefix() + "issue/" + host);
+    auto lock = co_await lock_orders(host);
     auto record = co_await stored_certificate(host);
     if (!record) {
         auto obtained = co_await order_certificate(running);
@@ -148,8 +147,45 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     }
     if (!allowed(host))
         throw error(make_error_code(errc::host_not_allowed), step);
+    if (running->given_up)
+        throw error(make_error_code(errc::no_certificate), step, "the host was given up meanwhile");
     co_await install(host, *record);
     co_return record->certificate;
+}
+
+// What a broken store does not give, a certificate near its end is refreshed without.
+asio::awaitable<std::unique_ptr<store::lock>> manager::core::lock_orders(std::string host)
+{
+    std::unique_ptr<store::lock> lock;
+    if (!store_)
+        co_return lock;
+    auto name = keys_.prefix() + "issue/" + host;
+    try {
+        lock = co_await store_->async_lock(name);
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted || !can_not_wait(host))
+            throw;
+    }
+    co_return lock;
+}
+
+asio::awaitable<std::optional<std::string>> manager::core::load_certificate(std::string host)
+{
+    std::optional<std::string> value;
+    auto key = keys_.certificate(host);
+    // Not while it is being saved: one that was forgotten may not be erased yet.
+    auto turn = co_await save_locks_->async_lock(key);
+    const bool forgotten =
+        with_state([&](const state& s) { return !s.certificates.contains(host) && unsaved_.contains(key); });
+    if (forgotten)
+        co_return value;
+    try {
+        value = co_await store_->async_load(key);
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted || !can_not_wait(host))
+            throw;
+    }
+    co_return value;
 }
 
 // A second look, now that nobody else can be ordering: another manager on the same store may have been faster.
@@ -159,7 +195,7 @@ asio::awaitable<std::optional<certificate_record>> manager::core::stored_certifi
     if (!store_)
         co_return found;
     auto key = keys_.certificate(host);
-    auto value = co_await store_->async_load(key);
+    auto value = co_await load_certificate(host);
     if (!value)
         co_return found;
     try {
@@ -232,6 +268,8 @@ asio::awaitable<certificate_ptr> manager::core::order_once(std::shared_ptr<clien
 {
     auto host = running->host;
     auto saved = unfinished_order(host);
+    if (!saved.url.empty())
+        co_await save_before_asking(keys_.order(host), host);
     obtain_request request;
     request.order.identifiers.emplace_back("dns", host);
     request.order.profile = options_.profile;

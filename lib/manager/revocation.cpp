@@ -39,11 +39,15 @@ asio::awaitable<void> manager::core::revoke(std::string host, revocation_reason 
     if (!by_account)
         co_await ca->async_revoke(std::string(c->leaf_der()), reason, c->private_key());
     take_revocation(*name, c, reason);
+    co_await save(keys_.certificate(*name));
 }
 
 void manager::core::take_revocation(const std::string& host, const certificate_ptr& c, revocation_reason reason)
 {
     bool served = still_served(reason);
+    const bool given_up = reason == revocation_reason::cessation_of_operation;
+    if (auto it = issuances_.find(host); given_up && it != issuances_.end())
+        it->second->given_up = true;
     with_state([&](state& s) {
         auto it = s.certificates.find(host);
         if (it == s.certificates.end() || it->second.certificate != c)
@@ -54,7 +58,7 @@ void manager::core::take_revocation(const std::string& host, const certificate_p
         if (!served)
             s.certificates.erase(it);
         auto order = s.orders.find(host);
-        if (order != s.orders.end() && order->second.certificate_key == c->private_key())
+        if (order != s.orders.end() && (given_up || order->second.certificate_key == c->private_key()))
             s.orders.erase(order);
     });
     if (!served)
@@ -64,7 +68,7 @@ void manager::core::take_revocation(const std::string& host, const certificate_p
     changed({keys_.certificate(host), keys_.order(host)});
     certificate_revoked told{host, c, reason};
     tell(told);
-    bool replace = reason != revocation_reason::cessation_of_operation && allowed(host) && !stopped_;
+    bool replace = !given_up && allowed(host) && !stopped_;
     if (replace && !issuances_.contains(host))
         start(host, served);
 }
