@@ -46,7 +46,7 @@ simulated_ca::simulated_ca(const weather& w, const layout& l)
 
 bool simulated_ca::is_to_be_replaced(std::size_t host, const validity& v, time_point now) const noexcept
 {
-    return host % 3 == 0 && v.not_before < weather_.mass_revocation && now >= weather_.mass_revocation;
+    return host % 3 != 0 && v.not_before < weather_.mass_revocation && now >= weather_.mass_revocation;
 }
 
 // As Boulder computes it: two per cent of the lifetime around its two thirds, or its half where that is short; for a
@@ -64,7 +64,7 @@ suggested_window simulated_ca::window_of(std::size_t host, const validity& v, ti
 std::optional<refusal> simulated_ca::outage(std::size_t host) const
 {
     refusal r;
-    if (host % 2 == 0) {
+    if (host % 5 < 2) {
         r.code = boost::system::errc::make_error_code(boost::system::errc::connection_refused);
         return r;
     }

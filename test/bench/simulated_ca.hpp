@@ -20,10 +20,9 @@ struct weather
     time_point start{};
     time_point outage_begin{};
     time_point outage_end{};
-    /// Of the certificates issued before this moment one in three is to be replaced; the CA says so by its windows from
+    /// Of the certificates issued before this moment two in three are to be replaced; the CA says so by its windows from
     /// then on, and revokes them five days later.
     time_point mass_revocation{};
-    std::chrono::seconds lifetime{};
 };
 
 /// Who has what from whom: `hosts_a_domain` neighbours share a registered domain, `hosts_an_account` an account.

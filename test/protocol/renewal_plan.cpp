@@ -242,4 +242,13 @@ BOOST_AUTO_TEST_CASE(polls_after_a_restart_are_spread_and_do_not_come_at_once)
     BOOST_TEST((plan.poll_at > issued + 359min && plan.poll_at <= issued + 6h));
 }
 
+BOOST_AUTO_TEST_CASE(what_the_ca_wants_back_is_more_urgent_than_what_ends)
+{
+    auto plan = fresh(ninety_days);
+    BOOST_TEST((urgency(plan, ninety_days, issued) == ninety_days.not_after));
+    plan.window.emplace(issued, issued + 1h);
+    BOOST_TEST((urgency(plan, ninety_days, issued) == ninety_days.not_after));
+    BOOST_TEST((urgency(plan, ninety_days, issued + 1h) == issued + 1h));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,12 @@
+#include "check.hpp"
+
+#include "protocol/punycode.hpp"
+
+using namespace acme;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+{
+    const auto input = fuzz::text(data, size);
+    (void)is_punycode(input);
+    return 0;
+}
