@@ -11,6 +11,14 @@
 namespace acme::test {
 namespace {
 
+#if defined(__has_feature)
+constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 config fleet_options(rig& r)
 {
     config o;
@@ -64,11 +72,7 @@ struct fleet_of_hosts : rig
 
 BOOST_FIXTURE_TEST_CASE(ninety_days_of_a_thousand_hosts, fleet_of_hosts)
 {
-#if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
-    constexpr int hosts = 100;
-#else
-    constexpr int hosts = 1000;
-#endif
+    constexpr int hosts = sanitized ? 100 : 1000;
     // Its 360,000 polls would take most of the test's time.
     ca.state().options.renewal_info = false;
     obtain_all(hosts);
