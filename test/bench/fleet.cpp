@@ -420,12 +420,12 @@ double event_us(const outcome& o)
 
 int benchmark(std::size_t largest)
 {
-    const layout l;
+    const layout usual;
     std::printf("Half a year; a CA outage of 3 days from day 60; on day 120 the CA asks for two certificates in three\n"
                 "back, by ARI, and revokes them 5 days later. One account for %zu hosts, one registered domain for %zu.\n"
                 "One certificate in %zu asks for its window, daily; one host in %zu comes new, in the first month.\n"
                 "\"both\": half of them 90 d, half 160 h. CPU time includes the decisions and the simulated CA.\n\n",
-        l.hosts_an_account, l.hosts_a_domain, asking_one_in, new_one_in);
+        usual.hosts_an_account, usual.hosts_a_domain, asking_one_in, new_one_in);
     std::printf("%9s %6s %5s %11s %11s %9s %11s %8s %8s %9s %8s %6s %9s\n", "hosts", "life", "runs", "events", "issued",
         "rejected", "unanswered", "expired", "revoked", "peak/min", "peak/avg", "bytes", "us/event");
     outcome all, smallest, biggest;
