@@ -53,8 +53,6 @@ public:
         object_ = std::move(value.get_object());
     }
 
-    bool has(std::string_view member) const { return find(member) != nullptr; }
-
     std::string text(std::string_view member) const
     {
         auto* v = find(member);
@@ -192,8 +190,7 @@ pause_record decode_pause(const object_reader& r)
     p.until = r.time("until");
     p.count = r.count("count");
     p.why = r.note("why");
-    if (r.has("since"))
-        p.since = r.time("since");
+    p.since = r.time("since");
     return p;
 }
 
