@@ -169,7 +169,11 @@ BOOST_AUTO_TEST_CASE(a_process_killed_at_any_request_leaves_what_the_next_one_go
             const int first = w.run();
             reached = w.reached;
             const std::string where = "request " + std::to_string(n) + (before ? ", before" : ", after");
-            BOOST_TEST(WIFSIGNALED(first) == reached, where);
+            // One that has its certificate may end before its last poll, of renewalInfo, is seen to kill it.
+            if (WIFSIGNALED(first))
+                BOOST_TEST(reached, where);
+            else
+                BOOST_TEST(WEXITSTATUS(first) == 0, where);
             const int second = w.run();
             BOOST_TEST((WIFEXITED(second) && WEXITSTATUS(second) == 0), where << ": " << second);
             BOOST_TEST(w.issued() == 1U, where);
