@@ -63,16 +63,15 @@ public:
         auto finish = [running, slot, work = std::move(work), handler = std::move(handler)](
                           std::exception_ptr failure, Value... value) mutable {
             running->done = true;
-            auto home = work.get_executor();
-            // The caller's work ends where the caller runs: its context may be gone before this function returns.
-            auto resume = [slot, failure, work = std::move(work), handler = std::move(handler),
+            auto resume = [slot, failure, handler = std::move(handler),
                               values = std::tuple<Value...>(std::move(value)...)]() mutable {
                 slot.clear();
                 auto call = [&](Value&... v) { std::move(handler)(failure, std::move(v)...); };
                 std::apply(call, values);
             };
-            // Not dispatched: on the same threads that would run the caller within this strand.
-            asio::post(home, std::move(resume));
+            // `work` ends after this, so the caller's context does not end while it is posted to. Not dispatched: on
+            // the same threads that would run the caller within this strand.
+            asio::post(work.get_executor(), std::move(resume));
         };
         asio::co_spawn(strand_, posted(std::move(operation)),
             asio::bind_cancellation_slot(running->signal.slot(), std::move(finish)));
