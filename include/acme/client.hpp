@@ -128,7 +128,7 @@ struct client_options
 /// An ACME client: each operation of RFC 8555 as an awaitable of its own, and the whole order.
 ///
 /// The directory is fetched at first need and kept for an hour. Nonces are kept from every answer. A request refused
-/// with badNonce is signed again with the nonce of that answer, up to 8 times (RFC 8555 section 6.5); one to a URL of
+/// with badNonce is signed again with the nonce of that answer, up to 9 times (RFC 8555 section 6.5); one to a URL of
 /// the directory that the CA no longer knows is sent again to the URL of a fresh directory; and the transport may send
 /// a request twice (`transport::async_exchange`). `async_obtain` also repeats what is safe to repeat.
 ///

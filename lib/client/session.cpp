@@ -20,7 +20,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr unsigned max_signatures = 9;
+constexpr unsigned max_signatures = 10;
 // Each request in flight brings a nonce back, so this is also how many nonces concurrent operations ever ask for.
 constexpr std::size_t max_concurrent_requests = 4;
 constexpr auto directory_lifetime = std::chrono::hours(1);

@@ -164,7 +164,8 @@ private:
     asio::awaitable<std::unique_ptr<store::lock>> lock_orders(std::string host);
     asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
     asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host);
-    asio::awaitable<void> install(std::string host, certificate_record record);
+    asio::awaitable<void> install(std::shared_ptr<issuance> running, certificate_record record);
+    void refuse_if_given_up(const issuance& running) const;
     void succeed(issuance& running, certificate_ptr c);
     void fail(issuance& running, const error& e);
     void count_resumption(const std::string& host, const error& e);
@@ -193,6 +194,7 @@ private:
     asio::awaitable<void> save_before_asking(std::string key, std::string host);
     bool can_not_wait(const std::string& host) const;
     std::optional<std::string> take_unsaved(const std::string& key);
+    void keep_unsaved(const std::string& key);
     void saving_failed(const std::string& key, const error& e);
     asio::awaitable<void> resume_saving();
     asio::awaitable<void> save_one(std::string key);
@@ -241,7 +243,7 @@ private:
     std::deque<std::string> polls_;
     std::size_t polling_ = 0;
     std::size_t refreshing_ = 0;
-    // New hosts that wait for a token have precedence over refreshes, which have time.
+    // New hosts that wait for a token have precedence over refreshes, but for those that have no time.
     std::size_t token_waiters_ = 0;
     std::optional<std::chrono::system_clock::time_point> next_token_;
     std::chrono::system_clock::time_point last_seen_{};

@@ -147,9 +147,8 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     }
     if (!allowed(host))
         throw error(make_error_code(errc::host_not_allowed), step);
-    if (running->given_up)
-        throw error(make_error_code(errc::no_certificate), step, "the host was given up meanwhile");
-    co_await install(host, *record);
+    refuse_if_given_up(*running);
+    co_await install(running, *record);
     co_return record->certificate;
 }
 
@@ -377,8 +376,15 @@ void manager::core::put_back_token()
     changed({keys_.limits()});
 }
 
-asio::awaitable<void> manager::core::install(std::string host, certificate_record record)
+void manager::core::refuse_if_given_up(const issuance& running) const
 {
+    if (running.given_up)
+        throw error(make_error_code(errc::no_certificate), step, "the host was given up meanwhile");
+}
+
+asio::awaitable<void> manager::core::install(std::shared_ptr<issuance> running, certificate_record record)
+{
+    auto host = running->host;
     // Marked together with the change: a save that is cancelled before it begins must not be forgotten.
     with_state([&](state& s) {
         s.certificates[host] = record;
@@ -387,6 +393,7 @@ asio::awaitable<void> manager::core::install(std::string host, certificate_recor
         unsaved_.insert(keys_.order(host));
     });
     co_await save(keys_.certificate(host));
+    refuse_if_given_up(*running);
     index_->certificates.insert(host, record.certificate);
     schedule_.set(host, next_step(record.plan, now()));
     changed({keys_.order(host)});

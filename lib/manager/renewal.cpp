@@ -56,8 +56,10 @@ void manager::core::take_what_is_due()
 void manager::core::start_due_refreshes()
 {
     next_token_.reset();
-    while (due_.first() && refreshing_ < options_.max_issuances && token_waiters_ == 0) {
+    while (due_.first() && refreshing_ < options_.max_issuances) {
         auto host = *due_.first();
+        if (token_waiters_ > 0 && !can_not_wait(host))
+            return;
         if (auto until = paused_until(host)) {
             due_.erase(host);
             schedule_.set(host, *until);

@@ -48,10 +48,11 @@ void manager::core::take_revocation(const std::string& host, const certificate_p
     const bool given_up = reason == revocation_reason::cessation_of_operation;
     if (auto it = issuances_.find(host); given_up && it != issuances_.end())
         it->second->given_up = true;
-    with_state([&](state& s) {
+    // Meanwhile it may have been replaced, and needs no second replacement.
+    bool current = with_state([&](state& s) {
         auto it = s.certificates.find(host);
-        if (it == s.certificates.end() || it->second.certificate != c)
-            return;
+        if (it == s.certificates.end() || (it->second.certificate != c && !given_up))
+            return false;
         it->second.plan.refresh_at = now();
         it->second.plan.retry_at = {};
         // What is lost with the record is only its plan: the next certificate has a key of its own in any case.
@@ -60,14 +61,19 @@ void manager::core::take_revocation(const std::string& host, const certificate_p
         auto order = s.orders.find(host);
         if (order != s.orders.end() && (given_up || order->second.certificate_key == c->private_key()))
             s.orders.erase(order);
+        return true;
     });
-    if (!served)
+    if (given_up)
+        index_->certificates.erase(host, index_->certificates.find(host));
+    else if (!served)
         index_->certificates.erase(host, c);
+    certificate_revoked told{host, c, reason};
+    tell(told);
+    if (!current)
+        return;
     schedule_.erase(host);
     due_.erase(host);
     changed({keys_.certificate(host), keys_.order(host)});
-    certificate_revoked told{host, c, reason};
-    tell(told);
     bool replace = !given_up && allowed(host) && !stopped_;
     if (replace && !issuances_.contains(host))
         start(host, served);

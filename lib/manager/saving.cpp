@@ -1,5 +1,7 @@
 #include "manager/core.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 namespace acme {
 namespace {
 
@@ -146,7 +148,11 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     } catch (...) {
         failed = saving_error();
     }
-    if (failed)
+    auto cancellation = co_await asio::this_coro::cancellation_state;
+    const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
+    if (failed && cancelled)
+        keep_unsaved(key);
+    else if (failed)
         saving_failed(key, *failed);
     co_return failed;
 }
@@ -178,14 +184,16 @@ std::optional<std::string> manager::core::take_unsaved(const std::string& key)
     });
 }
 
+// Whoever wanted it saved was cancelled, which says nothing of the disk.
+void manager::core::keep_unsaved(const std::string& key)
+{
+    with_state([&](state&) { unsaved_.insert(key); });
+    wake();
+}
+
 void manager::core::saving_failed(const std::string& key, const error& e)
 {
     with_state([&](state&) { unsaved_.insert(key); });
-    // Whoever wanted it was cancelled; the disk is well.
-    if (e.code() == asio::error::operation_aborted) {
-        wake();
-        return;
-    }
     save_failed told{key, e};
     tell(told);
     if (saving_paused_)

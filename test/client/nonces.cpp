@@ -64,16 +64,16 @@ BOOST_AUTO_TEST_CASE(a_refused_nonce_is_replaced_by_the_one_in_the_refusal)
     BOOST_TEST(b.net->count("HEAD") == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(eight_refusals_are_survived_and_nine_are_not)
+BOOST_AUTO_TEST_CASE(nine_refusals_are_survived_and_ten_are_not)
 {
-    for (const unsigned refusals : {8u, 9u}) {
+    for (const unsigned refusals : {9u, 10u}) {
         bench b;
         client c(b.options());
         b.warm_up(c);
         b.refuse_nonces(refusals);
         const auto e = b.failure_of(c.async_account());
-        BOOST_TEST(e.has_value() == (refusals == 9));
-        BOOST_TEST(b.net->requests.size() == 9u);
+        BOOST_TEST(e.has_value() == (refusals == 10));
+        BOOST_TEST(b.net->requests.size() == 10u);
         if (e)
             BOOST_TEST(e->code() == errc::bad_nonce);
     }
