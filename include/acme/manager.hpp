@@ -6,11 +6,13 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/strand.hpp>
 
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +40,8 @@ struct client_hello
 {
     /// SNI as it came.
     std::string server_name;
+    /// The client's, where it is known.
+    std::optional<boost::asio::ip::address> client_address;
 
     client_hello() = default;
     explicit client_hello(std::string server_name_)

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 struct ssl_st;
 
@@ -81,6 +82,8 @@ struct handshake_options
     /// `errc::too_many_waiters`. Without it only `config::max_waiters` counts. A server that bounds its connections
     /// needs it: the CA's validation must find a place while clients wait for the certificate.
     std::shared_ptr<handshake_waiters> waiters;
+    /// The client's, for the manager's budgets and decisions. Empty: unknown.
+    std::optional<boost::asio::ip::address> client_address;
 
     handshake_options() = default;
 };

@@ -64,6 +64,7 @@ asio::awaitable<bool> accept_client(https_stream& stream, const server& all, con
     handshake_options options;
     options.timeout = all.options.handshake_timeout;
     options.waiters = all.waiting;
+    options.client_address = self.peer.address();
     std::exception_ptr failure;
     try {
         co_await async_handshake(stream, all.certificates, options);

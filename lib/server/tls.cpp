@@ -80,6 +80,7 @@ public:
         , step_(step)
         , certificates_(certificates)
         , waiters_(std::move(options.waiters))
+        , client_address_(std::move(options.client_address))
         , left_(options.timeout)
     {}
 
@@ -96,6 +97,7 @@ private:
     detail::handshake_step step_;
     manager& certificates_;
     std::shared_ptr<handshake_waiters> waiters_;
+    std::optional<asio::ip::address> client_address_;
     std::chrono::steady_clock::duration left_;
     std::optional<error_code> result_;
 };
@@ -144,6 +146,7 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
 {
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     client_hello hello(name ? name : "");
+    hello.client_address = client_address_;
     std::exception_ptr failure;
     auto alert = static_cast<std::uint8_t>(SSL_AD_INTERNAL_ERROR);
     try {
