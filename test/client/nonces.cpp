@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(the_same_nonce_for_ever_ends)
     const auto e = b.failure_of(c.async_account());
     BOOST_REQUIRE(e);
     BOOST_TEST(e->code() == errc::bad_nonce);
-    BOOST_TEST(b.net->requests.size() == 10u);
+    BOOST_TEST(b.net->requests.size() == 11u);
 }
 
 BOOST_AUTO_TEST_CASE(nonces_are_not_kept_for_longer_than_an_hour)
