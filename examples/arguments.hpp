@@ -49,6 +49,15 @@ public:
         return found;
     }
 
+    // on or off
+    bool get_switch(const std::string& name, bool otherwise) const
+    {
+        auto value = get(name, otherwise ? "on" : "off");
+        if (value != "on" && value != "off")
+            throw std::invalid_argument(name + " is on or off");
+        return value == "on";
+    }
+
     const std::vector<std::string>& words() const { return words_; }
 
     void refuse_words() const

@@ -80,11 +80,12 @@ asio::awaitable<void> accept_clients(tcp::acceptor& acceptor, asio::ssl::context
 
 int main(int argc, char** argv)
 try {
-    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--cache"});
+    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--self-check", "--cache"});
     given.refuse_words();
     acme::config options;
     options.directory_url = given.get("--directory", options.directory_url);
     options.https.ca_file = given.get("--ca-bundle");
+    options.self_check.enabled = given.get_switch("--self-check", false);
     options.on_event = [](const acme::event& e) { print_line(acme::describe(e)); };
 
     asio::io_context io;

@@ -30,6 +30,7 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --email ADDR          contact address for the CA
   --threads N           threads that serve (1)
   --limits default|off  how many orders and new hosts are allowed
+  --self-check on|off   whether an unknown host has to lead to this server before the CA is asked (off)
 )";
 
 struct settings
@@ -46,11 +47,13 @@ struct settings
 settings read_settings(int argc, char** argv)
 {
     arguments given(argc, argv,
-        {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--host", "--email", "--threads", "--limits"});
+        {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--host", "--email", "--threads", "--limits",
+            "--self-check"});
     given.refuse_words();
     settings s;
     s.manager.directory_url = given.get("--directory", s.manager.directory_url);
     s.manager.https.ca_file = given.get("--ca-bundle");
+    s.manager.self_check.enabled = given.get_switch("--self-check", false);
     auto limits = given.get("--limits", "default");
     if (limits == "off")
         s.manager.limits = acme::limits::off();
@@ -92,6 +95,13 @@ std::string describe(const acme::listening& where)
     for (auto& each : where.http)
         line << std::exchange(between, " and ") << "http://" << each;
     return line.str();
+}
+
+// A refused visitor has a line already.
+void tell_event(const acme::event& e)
+{
+    if (!std::holds_alternative<acme::host_refused>(e))
+        print_line(acme::describe(e));
 }
 
 // Why a visitor was refused. Clients that merely go away are not worth a line.
@@ -147,7 +157,7 @@ asio::awaitable<void> run(acme::manager& certificates, const settings& s)
 void serve_until_signal(settings s)
 {
     asio::io_context io(static_cast<int>(s.threads));
-    s.manager.on_event = [](const acme::event& e) { print_line(acme::describe(e)); };
+    s.manager.on_event = &tell_event;
     s.serve.on_error = &tell_refusal;
     s.serve.on_listening = [](const acme::listening& where) { print_line(describe(where)); };
     acme::manager certificates(io.get_executor(), s.manager);

@@ -90,12 +90,13 @@ asio::awaitable<void> run(acme::manager& certificates, acme::serve_options optio
 
 int main(int argc, char** argv)
 try {
-    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--state"});
+    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--self-check", "--state"});
     given.refuse_words();
     std::filesystem::path path = given.get("--state", "certificates.state");
     acme::config options;
     options.directory_url = given.get("--directory", options.directory_url);
     options.https.ca_file = given.get("--ca-bundle");
+    options.self_check.enabled = given.get_switch("--self-check", false);
     acme::serve_options serving;
     serving.https.push_back(parse_address(given.get("--https", "[::]:443")));
     serving.on_listening = [](const acme::listening& where) {

@@ -1,15 +1,18 @@
 #pragma once
 
 #include <acme/client.hpp>
+#include <acme/client_hello.hpp>
 #include <acme/clock.hpp>
 #include <acme/event.hpp>
 #include <acme/renewal.hpp>
+#include <acme/self_check.hpp>
 #include <acme/transport.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace acme {
@@ -23,6 +26,12 @@ struct limits
     /// A token for each host that has no certificate yet; refreshes are exempt. Without a token the host is refused
     /// (`errc::too_many_new_hosts`).
     rate new_hosts{20, std::chrono::hours(3)};
+    /// The same for each registered domain (guessed: its last two labels, or three as in "example.co.uk"), where
+    /// neither an allow-list nor `config::decide` nor the application's own request vouches for the host. Not saved.
+    rate new_hosts_per_domain{20, std::chrono::minutes(202)};
+    /// What the handshakes of one client (an IPv4 address, or an IPv6 network of 64 bits) may ask for of hosts without
+    /// a certificate, where there is no allow-list. What `config::decide` allows does not count. Not saved.
+    rate new_hosts_per_client{20, std::chrono::minutes(1)};
 
     limits() = default;
     static limits off()
@@ -30,9 +39,16 @@ struct limits
         limits none;
         none.requests = rate::unlimited();
         none.new_hosts = rate::unlimited();
+        none.new_hosts_per_domain = rate::unlimited();
+        none.new_hosts_per_client = rate::unlimited();
         return none;
     }
 };
+
+/// Whether a certificate may be requested for a host of which there is none yet. Asked on behalf of handshakes; not
+/// where there is an allow-list (`manager::set_hosts`), nor for refreshes, nor for what `async_get_certificate(host)`
+/// asks for. Awaited on the manager's strand, so it must not block; an exception is a failure like one of the CA's.
+using decision_function = std::function<boost::asio::awaitable<bool>(std::string host, client_hello hello)>;
 
 /// Every knob of a manager. All defaults work: `manager{executor}` uses Let's Encrypt with an anonymous account.
 struct config
@@ -48,6 +64,19 @@ struct config
     std::string profile;
 
     acme::limits limits;
+    /// The application's say on unknown hosts.
+    decision_function decide;
+    std::chrono::seconds decision_timeout{5};
+    /// How long its yes and its no are remembered, and of how many hosts at most.
+    std::chrono::seconds allow_lifetime{3'600};
+    std::chrono::seconds deny_lifetime{300};
+    std::size_t max_decisions = 10'000;
+    /// How many domains and how many clients have a budget at a time; the one unused for longest is forgotten first.
+    std::size_t max_budgets = 10'000;
+    /// For handshakes' hosts that neither an allow-list nor `decide` vouches for. It needs a way from this machine to
+    /// its own public address: behind a NAT without hairpinning, switch it off.
+    self_check_options self_check;
+
     /// The longest that an order takes at the CA, from the first request to the download.
     std::chrono::seconds issuance_timeout{300};
     /// Issuances under way at a time; more wait in line.
@@ -63,6 +92,12 @@ struct config
     std::size_t max_failures = 10'000;
     /// How long a challenge is still answered after its authorization became final.
     std::chrono::seconds challenge_grace{10};
+
+    /// How many certificates are kept in memory, where there is a store that has the others: those that are asked for
+    /// often. The rest is loaded while the handshake waits. 0: all.
+    std::size_t max_resident = 0;
+    /// Hosts whose certificates always stay in memory, and are loaded first; in lower case, without a trailing dot.
+    std::set<std::string> pinned_hosts;
 
     event_sink on_event;
 

@@ -72,8 +72,11 @@ enum class errc
     no_certificate,
     /// The last attempt for this host failed not long ago; `error::retry()` says when the next is allowed.
     recently_failed,
-    /// `limits::new_hosts` is used up; `error::retry()` says when the next new host is allowed.
+    /// `limits::new_hosts`, or the budget of the host's domain or of the client, is used up; `error::retry()` says when
+    /// the next new host is allowed.
     too_many_new_hosts,
+    /// The name does not lead to this manager (`self_check_options`), so the CA is not asked.
+    self_check_failed,
     /// More handshakes wait for certificates than `config` allows.
     too_many_waiters,
     /// The terms-of-service prompt was answered with no.

@@ -4,8 +4,11 @@
 #include <acme/error.hpp>
 #include <acme/resource.hpp>
 
+#include <boost/asio/ip/address.hpp>
+
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -37,6 +40,16 @@ struct issuance_failed
 {
     std::string host;
     bool refresh = false;
+    acme::error error;
+};
+
+/// A host for which there is no certificate was asked for, and nothing was asked of the CA: the host is not allowed, or
+/// has failed recently, a limit or budget is used up, or the name does not lead here. `error` says which.
+struct host_refused
+{
+    std::string host;
+    /// The client's, where the refusal is a handshake's and it is known.
+    std::optional<boost::asio::ip::address> client_address;
     acme::error error;
 };
 
@@ -88,7 +101,7 @@ struct state_refused
     acme::error error;
 };
 
-using event = std::variant<account_registered, certificate_obtained, issuance_failed, renewal_suggested,
+using event = std::variant<account_registered, certificate_obtained, issuance_failed, host_refused, renewal_suggested,
     renewal_info_failed, certificate_revoked, validation_answered, save_failed, state_refused>;
 
 /// One line for a log, without control characters.

@@ -1,18 +1,17 @@
 #pragma once
 
 #include <acme/certificate.hpp>
+#include <acme/client_hello.hpp>
 #include <acme/config.hpp>
 #include <acme/store.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/strand.hpp>
 
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,20 +32,6 @@ public:
     /// The certificate that answers a pending tls-alpn-01 challenge for a server name (RFC 8737 section 3). Null where
     /// there is none.
     virtual certificate_ptr find_challenge(std::string_view server_name) const noexcept = 0;
-};
-
-/// What a manager is told of a handshake that waits.
-struct client_hello
-{
-    /// SNI as it came.
-    std::string server_name;
-    /// The client's, where it is known.
-    std::optional<boost::asio::ip::address> client_address;
-
-    client_hello() = default;
-    explicit client_hello(std::string server_name_)
-        : server_name(std::move(server_name_))
-    {}
 };
 
 /// Asked with the URL of the CA's terms of service; true agrees.

@@ -1,9 +1,13 @@
+#include "client/deadline.hpp"
 #include "manager/core.hpp"
 #include "protocol/host_name.hpp"
+#include "protocol/registered_domain.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
 
 namespace acme {
 namespace {
@@ -43,11 +47,23 @@ error refusal(errc code, const std::string& host, std::string why = {})
     return error(make_error_code(code), step, std::move(why)).with_host(host);
 }
 
+// Whom a budget belongs to: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer has.
+std::string budget_key(const asio::ip::address& address)
+{
+    if (address.is_v4())
+        return address.to_string();
+    auto octets = address.to_v6().to_bytes();
+    const bool is_mapped = address.to_v6().is_v4_mapped();
+    const auto size = static_cast<std::ptrdiff_t>(is_mapped ? octets.size() : octets.size() / 2);
+    return std::string(octets.begin(), octets.begin() + size);
+}
+
 } // namespace
 
 asio::awaitable<certificate_ptr> manager::core::get_certificate(
-    std::string host, std::optional<std::chrono::steady_clock::duration> wait)
+    client_hello hello, std::optional<std::chrono::steady_clock::duration> wait)
 {
+    const auto& host = hello.server_name;
     if (host.empty() && wait)
         throw error(make_error_code(errc::no_server_name), step);
     auto name = normalize_host_name(host);
@@ -56,27 +72,50 @@ asio::awaitable<certificate_ptr> manager::core::get_certificate(
     if (auto at_hand = index_->find(*name))
         co_return at_hand;
     if (waiters_ >= options_.max_waiters)
-        throw refusal(errc::too_many_waiters, *name);
-    auto running = join_or_start(*name);
+        refuse(refusal(errc::too_many_waiters, *name), hello);
+    if (auto stored = stored_name(*name)) {
+        counted_waiter counted(waiters_, fetching_);
+        co_await fetch_within(*stored, wait);
+        if (auto fetched = index_->find(*name))
+            co_return fetched;
+    }
+    auto running = join_or_start(*name, hello, !wait);
     co_return co_await wait_for(running, wait);
 }
 
-std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host)
+// Each refusal is told with its reason.
+void manager::core::refuse(const error& why, const client_hello& hello)
+{
+    host_refused told{why.host(), hello.client_address, why};
+    tell(told);
+    throw why;
+}
+
+std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, const client_hello& hello, bool wanted)
 {
     if (stopped_)
         throw refusal(errc::shut_down, host);
     if (!allowed(host))
-        throw refusal(errc::host_not_allowed, host);
+        refuse(refusal(errc::host_not_allowed, host), hello);
     if (auto it = issuances_.find(host); it != issuances_.end())
         return it->second;
-    refuse_if_failed_recently(host);
+    if (auto failure = recent_failure(host))
+        refuse(*failure, hello);
+    if (!wanted && decisions_.find(host, now()) == false)
+        refuse(refusal(errc::host_not_allowed, host, "the application said no"), hello);
     if (issuances_.size() >= options_.max_waiters)
-        throw refusal(errc::too_many_waiters, host);
-    take_new_host_token(host);
-    return start(host, false);
+        refuse(refusal(errc::too_many_waiters, host), hello);
+    if (auto wait = take_client_token(hello); wait > wait.zero())
+        refuse(refusal(errc::too_many_new_hosts, host, "too many for this client")
+                   .with_retry(retry_advice::at(now() + wait)),
+            hello);
+    auto running = start(host, false);
+    running->hello = hello;
+    running->wanted = wanted;
+    return running;
 }
 
-void manager::core::refuse_if_failed_recently(const std::string& host)
+std::optional<error> manager::core::recent_failure(const std::string& host) const
 {
     std::optional<pause_record> own, common;
     with_state([&](const state& s) {
@@ -86,22 +125,81 @@ void manager::core::refuse_if_failed_recently(const std::string& host)
             common = *pause;
     });
     if (own && in_force(*own, now()))
-        throw refusal(errc::recently_failed, host, own->why).with_retry(retry_advice::at(own->until));
+        return refusal(errc::recently_failed, host, own->why).with_retry(retry_advice::at(own->until));
     if (common)
-        throw refusal(errc::rate_limited, host, common->why).with_retry(retry_advice::at(common->until));
+        return refusal(errc::rate_limited, host, common->why).with_retry(retry_advice::at(common->until));
+    return std::nullopt;
 }
 
-void manager::core::take_new_host_token(const std::string& host)
+// What an allow-list names is nobody's to spend.
+std::chrono::system_clock::duration manager::core::take_client_token(const client_hello& hello)
 {
-    auto at = now();
-    auto wait = with_state([&](state& s) {
-        if (s.orders.contains(host))
-            return std::chrono::system_clock::duration::zero();
-        return take_token(s, &limit_record::new_hosts, options_.limits.new_hosts, at);
-    });
+    const bool listed = with_state([](const state& s) { return s.hosts.has_value(); });
+    if (listed || !hello.client_address)
+        return {};
+    return clients_.take(budget_key(*hello.client_address), now());
+}
+
+// Whether a host for which there is no certificate may be asked for; throws where it may not.
+asio::awaitable<void> manager::core::admit(std::shared_ptr<issuance> running)
+{
+    auto host = running->host;
+    const bool vouched = co_await is_vouched_for(running);
+    if (!vouched && options_.self_check.enabled)
+        co_await self_check(running);
+    take_new_host_tokens(host, vouched);
+}
+
+asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> running)
+{
+    const bool listed = running->wanted || with_state([](const state& s) { return s.hosts.has_value(); });
+    if (listed || !options_.decide)
+        co_return listed;
+    auto host = running->host;
+    auto answer = decisions_.find(host, now());
+    if (!answer) {
+        answer =
+            co_await async_within(*options_.clock, options_.decision_timeout, options_.decide(host, running->hello));
+        if (!answer)
+            throw refusal(errc::timed_out, host, "the application did not decide in time");
+        const auto lifetime = *answer ? options_.allow_lifetime : options_.deny_lifetime;
+        decisions_.remember(host, *answer, now(), lifetime);
+    }
+    if (!*answer)
+        throw refusal(errc::host_not_allowed, host, "the application said no");
+    if (running->hello.client_address)
+        clients_.put_back(budget_key(*running->hello.client_address));
+    co_return true;
+}
+
+void manager::core::take_new_host_tokens(const std::string& host, bool vouched)
+{
+    const auto at = now();
+    const auto domain = registered_domain(host);
+    std::chrono::system_clock::duration wait{0};
+    if (!vouched)
+        wait = domains_.take(domain, at);
     if (wait > wait.zero())
+        throw refusal(errc::too_many_new_hosts, host, "too many of " + domain).with_retry(retry_advice::at(at + wait));
+    wait = with_state([&](state& s) { return take_token(s, &limit_record::new_hosts, options_.limits.new_hosts, at); });
+    if (wait > wait.zero()) {
+        if (!vouched)
+            domains_.put_back(domain);
         throw refusal(errc::too_many_new_hosts, host).with_retry(retry_advice::at(at + wait));
+    }
     changed({keys_.limits()});
+}
+
+// Nothing was asked of the CA. Only a name that does not lead here is remembered: the others have their own memory.
+void manager::core::fail_to_admit(issuance& running, const error& e)
+{
+    auto advice = e.retry();
+    if (e.code() == errc::self_check_failed)
+        advice = remember_failure(running.host, e);
+    running.failure = e.with_host(running.host).with_retry(advice);
+    complete(running);
+    host_refused told{running.host, running.hello.client_address, *running.failure};
+    tell(told);
 }
 
 asio::awaitable<certificate_ptr> manager::core::wait_for(
@@ -109,7 +207,7 @@ asio::awaitable<certificate_ptr> manager::core::wait_for(
 {
     using namespace asio::experimental::awaitable_operators;
     if (running->waiters >= options_.max_waiters_per_host)
-        throw refusal(errc::too_many_waiters, running->host);
+        refuse(refusal(errc::too_many_waiters, running->host), running->hello);
     counted_waiter counted(waiters_, running->waiters);
     if (wait && !running->done)
         co_await (finished(running) || options_.clock->async_wait(*wait));

@@ -1,6 +1,7 @@
 #include "manager/certificate_index.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace acme {
 
@@ -19,7 +20,11 @@ certificate_ptr certificate_index::find(std::string_view host) const noexcept
     const auto& s = shard_of(host);
     std::lock_guard lock(s.mutex);
     auto it = s.certificates.find(host);
-    return it == s.certificates.end() ? nullptr : it->second;
+    if (it == s.certificates.end())
+        return nullptr;
+    if (!it->second.looked_for)
+        it->second.looked_for = true;
+    return it->second.certificate;
 }
 
 certificate_ptr certificate_index::find_or_wildcard(std::string_view host) const noexcept
@@ -45,15 +50,16 @@ void certificate_index::insert(std::string host, certificate_ptr c)
     certificate_ptr earlier;
     std::lock_guard lock(s.mutex);
     auto& place = s.certificates[std::move(host)];
-    earlier = std::move(place);
-    place = std::move(c);
+    earlier = std::move(place.certificate);
+    place.certificate = std::move(c);
+    place.looked_for = true;
 }
 
 void certificate_index::erase(std::string_view host, const certificate_ptr& c)
 {
     auto& s = shard_of(host);
     std::lock_guard lock(s.mutex);
-    if (auto it = s.certificates.find(host); it != s.certificates.end() && it->second == c)
+    if (auto it = s.certificates.find(host); it != s.certificates.end() && it->second.certificate == c)
         s.certificates.erase(it);
 }
 
@@ -63,6 +69,44 @@ void certificate_index::clear()
         std::lock_guard lock(s.mutex);
         s.certificates.clear();
     }
+}
+
+std::size_t certificate_index::size() const noexcept
+{
+    std::size_t all = 0;
+    for (const auto& s : shards_) {
+        std::lock_guard lock(s.mutex);
+        all += s.certificates.size();
+    }
+    return all;
+}
+
+std::optional<std::string> certificate_index::cold_in_bucket(shard& s, std::size_t bucket)
+{
+    std::optional<std::string> cold;
+    for (auto it = s.certificates.cbegin(bucket); it != s.certificates.cend(bucket); ++it)
+        if (!std::exchange(it->second.looked_for, false) && !cold)
+            cold = it->first;
+    return cold;
+}
+
+std::optional<std::string> certificate_index::next_cold()
+{
+    std::lock_guard hand(hand_mutex_);
+    // Once round to cool all down, and once more to meet one that nobody looked for meanwhile.
+    for (std::size_t visits = 0; visits <= 2 * shard_count;) {
+        auto& s = shards_[hand_shard_];
+        std::lock_guard lock(s.mutex);
+        if (s.certificates.empty() || hand_bucket_ >= s.certificates.bucket_count()) {
+            hand_shard_ = (hand_shard_ + 1) % shard_count;
+            hand_bucket_ = 0;
+            ++visits;
+            continue;
+        }
+        if (auto cold = cold_in_bucket(s, hand_bucket_++))
+            return cold;
+    }
+    return std::nullopt;
 }
 
 } // namespace acme

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "manager/credential_index.hpp"
+#include "manager/decision_cache.hpp"
 #include "manager/on_strand.hpp"
 #include "manager/schedule.hpp"
 #include "manager/state.hpp"
 #include "manager/task_group.hpp"
 #include "manager/watch.hpp"
+#include "protocol/budget.hpp"
 #include "store/key_lock.hpp"
 #include "transport/slots.hpp"
 
@@ -21,6 +23,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 namespace acme {
 
@@ -35,6 +39,12 @@ struct issuance
 
     std::string host;
     bool refresh;
+    /// The handshake that it was begun for; without names where it was none.
+    client_hello hello;
+    /// The application itself asked for the host.
+    bool wanted = false;
+    /// The CA may be asked.
+    bool admitted = false;
     /// Has a token of `limits::requests`, and has not used it.
     bool holds_token = false;
     bool used_token = false;
@@ -93,7 +103,10 @@ public:
 
     // admission.cpp
     asio::awaitable<certificate_ptr> get_certificate(
-        std::string host, std::optional<std::chrono::steady_clock::duration> wait);
+        client_hello hello, std::optional<std::chrono::steady_clock::duration> wait);
+
+    // self_check.cpp
+    bool was_self_check(const std::string& host);
 
     // account.cpp
     asio::awaitable<std::string> terms_of_service();
@@ -141,11 +154,20 @@ private:
     std::chrono::system_clock::time_point now() const { return options_.clock->now(); }
 
     // admission.cpp
-    std::shared_ptr<issuance> join_or_start(const std::string& host);
-    void refuse_if_failed_recently(const std::string& host);
-    void take_new_host_token(const std::string& host);
+    [[noreturn]] void refuse(const error& why, const client_hello& hello);
+    std::shared_ptr<issuance> join_or_start(const std::string& host, const client_hello& hello, bool wanted);
+    std::optional<error> recent_failure(const std::string& host) const;
+    std::chrono::system_clock::duration take_client_token(const client_hello& hello);
+    asio::awaitable<void> admit(std::shared_ptr<issuance> running);
+    asio::awaitable<bool> is_vouched_for(std::shared_ptr<issuance> running);
+    void take_new_host_tokens(const std::string& host, bool vouched);
+    void fail_to_admit(issuance& running, const error& e);
     asio::awaitable<certificate_ptr> wait_for(
         std::shared_ptr<issuance> running, std::optional<std::chrono::steady_clock::duration> wait);
+
+    // self_check.cpp
+    asio::awaitable<std::vector<asio::ip::address>> addresses_of(std::string host);
+    asio::awaitable<void> self_check(std::shared_ptr<issuance> running);
 
     // issuance.cpp
     std::shared_ptr<issuance> start(const std::string& host, bool refresh);
@@ -163,11 +185,12 @@ private:
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
     asio::awaitable<std::unique_ptr<store::lock>> lock_orders(std::string host);
     asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
-    asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host);
+    asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host, bool tell_of_damage);
     asio::awaitable<void> install(std::shared_ptr<issuance> running, certificate_record record);
     void refuse_if_given_up(const issuance& running) const;
     void succeed(issuance& running, certificate_ptr c);
     void fail(issuance& running, const error& e);
+    void fail_at_the_ca(issuance& running, const error& e);
     void count_resumption(const std::string& host, const error& e);
     void pause_whom_it_concerns(const std::string& host, const error& e);
     retry_advice remember_failure(const std::string& host, const error& e);
@@ -185,10 +208,23 @@ private:
     asio::awaitable<void> load_account();
     void forget_account_url(const std::shared_ptr<client>& used);
 
+    // residence.cpp
+    void leave_in_store(std::vector<std::string> hosts);
+    std::optional<std::string> stored_name(const std::string& host) const;
+    void start_loads();
+    asio::awaitable<void> load_in_line();
+    asio::awaitable<void> fetch_within(std::string host, std::optional<std::chrono::steady_clock::duration> wait);
+    asio::awaitable<void> fetch(std::string host);
+    void take_in(const std::string& host, certificate_record record, std::optional<time_point> planned);
+    void make_room();
+    bool may_leave(const std::string& host) const;
+    bool put_away(const std::string& host);
+
     // saving.cpp
     void refuse_second_store() const;
     asio::awaitable<void> load_from(std::shared_ptr<store> where, std::string place);
-    asio::awaitable<objects> load_objects(std::shared_ptr<store> where);
+    asio::awaitable<objects> load_objects(std::shared_ptr<store> where, std::vector<std::string>& left);
+    bool is_stored(const std::string& key) const;
     std::set<std::string> merge(state loaded);
     asio::awaitable<std::optional<error>> save(std::string key);
     asio::awaitable<void> save_before_asking(std::string key, std::string host);
@@ -235,6 +271,13 @@ private:
 
     std::map<std::string, std::shared_ptr<issuance>> issuances_;
     std::size_t waiters_ = 0;
+    std::size_t fetching_ = 0;
+    decision_cache decisions_;
+    budget domains_;
+    budget clients_;
+    slots self_check_places_;
+    // The hosts whose next answered validation is the manager's own.
+    std::set<std::string> checked_;
     std::optional<account_failure> account_failure_;
     // When each host's next step is; then, of those whose refresh is due, the most urgent first, and those that are
     // polled next.
@@ -249,6 +292,11 @@ private:
     std::chrono::system_clock::time_point last_seen_{};
     std::shared_ptr<store> store_;
     bool opening_store_ = false;
+    // The hosts whose certificates are in the store only, with their next step as far as it is known; and those of them
+    // that are to be loaded now.
+    std::unordered_map<std::string, std::optional<time_point>> stored_;
+    std::deque<std::string> loads_;
+    std::size_t loading_ = 0;
     // The keys whose saving is about to begin.
     std::set<std::string> queued_;
     bool saving_paused_ = false;

@@ -26,6 +26,12 @@ struct describer
             e.error.what();
     }
 
+    std::string operator()(const host_refused& e) const
+    {
+        auto client = e.client_address ? " asked for by " + e.client_address->to_string() : std::string();
+        return "refused " + e.host + client + ": " + e.error.what();
+    }
+
     std::string operator()(const renewal_suggested& e) const
     {
         return "the CA suggests to refresh the certificate of " + e.host + " between " + format_timestamp(e.start) +

@@ -135,12 +135,20 @@ asio::awaitable<void> manager::core::issue(std::shared_ptr<issuance> running)
 asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance> running)
 {
     auto host = running->host;
-    bool resumed = with_state([&](const state& s) { return s.orders.contains(host); });
-    if (!resumed && !running->holds_token)
+    const bool resumed = with_state([&](const state& s) { return s.orders.contains(host); });
+    const bool is_new = !running->refresh && !resumed;
+    std::optional<certificate_record> record;
+    if (is_new)
+        record = co_await stored_certificate(host, true);
+    if (is_new && !record)
+        co_await admit(running);
+    running->admitted = true;
+    if (!record && !resumed && !running->holds_token)
         co_await take_request_token(running);
     auto place = co_await issuance_places_.async_acquire();
     auto lock = co_await lock_orders(host);
-    auto record = co_await stored_certificate(host);
+    if (!record)
+        record = co_await stored_certificate(host, !is_new);
     if (!record) {
         auto obtained = co_await order_certificate(running);
         record = make_record(host, obtained);
@@ -187,8 +195,10 @@ asio::awaitable<std::optional<std::string>> manager::core::load_certificate(std:
     co_return value;
 }
 
-// A second look, now that nobody else can be ordering: another manager on the same store may have been faster.
-asio::awaitable<std::optional<certificate_record>> manager::core::stored_certificate(std::string host)
+// Before anything is spent, and again when nobody else can be ordering: another manager on the same store may have been
+// faster.
+asio::awaitable<std::optional<certificate_record>> manager::core::stored_certificate(
+    std::string host, bool tell_of_damage)
 {
     std::optional<certificate_record> found;
     if (!store_)
@@ -203,7 +213,8 @@ asio::awaitable<std::optional<certificate_record>> manager::core::stored_certifi
         found = s.certificates.at(host);
     } catch (const error& e) {
         state_refused refused{key, e};
-        tell(refused);
+        if (tell_of_damage)
+            tell(refused);
         co_return std::nullopt;
     }
     auto ours = index_->certificates.find(host);
@@ -394,9 +405,11 @@ asio::awaitable<void> manager::core::install(std::shared_ptr<issuance> running, 
     });
     co_await save(keys_.certificate(host));
     refuse_if_given_up(*running);
+    stored_.erase(host);
     index_->certificates.insert(host, record.certificate);
     schedule_.set(host, next_step(record.plan, now()));
     changed({keys_.order(host)});
+    make_room();
 }
 
 certificate_record manager::core::make_record(const std::string& host, certificate_ptr c)
@@ -432,6 +445,16 @@ void manager::core::succeed(issuance& running, certificate_ptr c)
 }
 
 void manager::core::fail(issuance& running, const error& e)
+{
+    const bool refused = e.code() == errc::host_not_allowed || e.code() == errc::too_many_new_hosts ||
+        e.code() == errc::self_check_failed;
+    if (refused && !running.admitted)
+        fail_to_admit(running, e);
+    else
+        fail_at_the_ca(running, e);
+}
+
+void manager::core::fail_at_the_ca(issuance& running, const error& e)
 {
     count_resumption(running.host, e);
     put_back_token(running, e);
@@ -541,6 +564,7 @@ void manager::core::complete(issuance& running)
     if (running.refresh)
         --refreshing_;
     issuances_.erase(running.host);
+    checked_.erase(running.host);
     wake();
 }
 

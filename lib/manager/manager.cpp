@@ -40,13 +40,14 @@ manager::~manager()
 
 asio::awaitable<certificate_ptr> manager::async_get_certificate(std::string host)
 {
-    return call(core_, core_->get_certificate(std::move(host), std::nullopt));
+    client_hello hello(std::move(host));
+    return call(core_, core_->get_certificate(std::move(hello), std::nullopt));
 }
 
 asio::awaitable<certificate_ptr> manager::async_get_certificate(client_hello hello)
 {
     auto wait = core_->options().handshake_wait;
-    return call(core_, core_->get_certificate(std::move(hello.server_name), wait));
+    return call(core_, core_->get_certificate(std::move(hello), wait));
 }
 
 asio::awaitable<void> manager::async_register(std::string email, terms_prompt prompt)
@@ -105,7 +106,8 @@ std::shared_ptr<const credentials> manager::credentials() const noexcept
 void manager::validation_answered(std::string host)
 {
     auto told = [weak = std::weak_ptr(core_), host = std::move(host)] {
-        if (auto self = weak.lock())
+        auto self = weak.lock();
+        if (self && !self->was_self_check(host))
             self->tell(acme::validation_answered{host});
     };
     asio::post(core_->get_strand(), std::move(told));

@@ -41,6 +41,8 @@ void manager::core::take_what_is_due()
             if (auto it = s.certificates.find(host); it != s.certificates.end())
                 record = it->second;
         });
+        if (!record && stored_.contains(host))
+            loads_.push_front(host);
         if (!record || issuances_.contains(host))
             continue;
         auto due = refresh_due(record->plan, at);
@@ -108,6 +110,8 @@ asio::awaitable<void> manager::core::poll(std::string host)
     // Whatever becomes of it, the next one gets its turn.
     auto next_turn = [this] { wake(); };
     counted under_way(polling_, next_turn);
+    if (stored_.contains(host))
+        co_await fetch(host);
     certificate_ptr c;
     std::optional<renewal_info> info;
     std::optional<error> failure;

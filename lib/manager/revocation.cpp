@@ -19,6 +19,8 @@ asio::awaitable<void> manager::core::revoke(std::string host, revocation_reason 
     auto name = normalize_host_name(host);
     if (!name)
         throw error(make_error_code(errc::invalid_host_name), step, name.why);
+    if (stored_.contains(*name))
+        co_await fetch(*name);
     certificate_ptr c;
     with_state([&](const state& s) {
         if (auto it = s.certificates.find(*name); it != s.certificates.end())

@@ -2,10 +2,15 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
+
 namespace acme {
 namespace {
 
 constexpr auto pause_after_failure = std::chrono::seconds(30);
+
+// Certificates beyond this number are loaded while others are served already.
+constexpr std::size_t most_loaded_at_once = 1'000;
 
 constexpr const char* loading_step = "loading the saved state";
 constexpr const char* saving_step = "saving the state";
@@ -66,21 +71,33 @@ void manager::core::refuse_second_store() const
 
 asio::awaitable<void> manager::core::load_from(std::shared_ptr<store> where, std::string place)
 {
-    auto found = co_await load_objects(where);
+    std::vector<std::string> left;
+    auto found = co_await load_objects(where, left);
     if (stopped_)
         throw error(make_error_code(errc::shut_down), loading_step);
     auto unsaved = merge(decode(found, keys_, place));
     store_ = std::move(where);
+    leave_in_store(std::move(left));
     reload();
     changed(std::move(unsaved));
 }
 
-asio::awaitable<objects> manager::core::load_objects(std::shared_ptr<store> where)
+// Where there are many certificates, they are left for later: `left` names their hosts.
+asio::awaitable<objects> manager::core::load_objects(std::shared_ptr<store> where, std::vector<std::string>& left)
 {
     objects found;
     auto names = co_await where->async_list(keys_.prefix());
     names.push_back(state_keys::hosts());
+    const auto certificates = keys_.certificate({});
+    auto is_certificate = [&](const std::string& name) { return name.starts_with(certificates); };
+    const auto count = std::count_if(names.begin(), names.end(), is_certificate);
+    const auto resident = options_.max_resident == 0 ? most_loaded_at_once : options_.max_resident;
+    const bool some_later = static_cast<std::size_t>(count) > std::min(resident, most_loaded_at_once);
     for (auto& name : names) {
+        if (some_later && is_certificate(name)) {
+            left.push_back(name.substr(certificates.size()));
+            continue;
+        }
         auto value = co_await where->async_load(name);
         if (value)
             found[name] = std::move(*value);
@@ -140,6 +157,8 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     // The value is read behind the lock, so the last save of a key always carries its newest value.
     auto lock = co_await save_locks_->async_lock(key);
     auto value = take_unsaved(key);
+    if (!value && is_stored(key))
+        co_return failed;
     try {
         if (value)
             co_await where->async_save(key, *value);
@@ -155,6 +174,13 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     else if (failed)
         saving_failed(key, *failed);
     co_return failed;
+}
+
+// What is not in memory is not for that reason to be erased.
+bool manager::core::is_stored(const std::string& key) const
+{
+    const auto certificates = keys_.certificate({});
+    return key.starts_with(certificates) && stored_.contains(key.substr(certificates.size()));
 }
 
 // The CA's quota is not spent on what would be lost with the next restart.

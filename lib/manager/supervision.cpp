@@ -47,6 +47,9 @@ void manager::core::reload()
             if (!issuances_.contains(host))
                 schedule_.set(host, next_step(record.plan, at));
         }
+        for (auto& [host, planned] : stored_)
+            if (planned)
+                schedule_.set(host, *planned);
         for (auto& [host, record] : s.orders)
             if (!issuances_.contains(host) && !waits_after_failure(s, host))
                 unfinished.push_back(host);
@@ -77,6 +80,7 @@ asio::awaitable<void> manager::core::supervise()
             take_what_is_due();
             start_due_refreshes();
             start_polls();
+            start_loads();
             co_await wait_for_work();
         } catch (const std::exception&) {
             failed = !stopped_;

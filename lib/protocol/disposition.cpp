@@ -78,6 +78,7 @@ failure_kind kind_of(errc e, unsigned status) noexcept
     case errc::order_invalid:
     case errc::authorization_invalid:
     case errc::recently_failed:
+    case errc::self_check_failed:
     case errc::too_many_new_hosts: return failure_kind::refusal;
 
     case errc::bad_nonce:

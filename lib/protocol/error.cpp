@@ -91,6 +91,7 @@ const char* message_of(errc e) noexcept
     case errc::no_certificate: return "there is no certificate for the host";
     case errc::recently_failed: return "the last attempt for this host failed not long ago";
     case errc::too_many_new_hosts: return "the limit of new hosts is reached";
+    case errc::self_check_failed: return "the host name does not lead to this server";
     case errc::too_many_waiters: return "too many handshakes wait for certificates";
     case errc::terms_refused: return "the CA's terms of service were not agreed to";
     case errc::challenge_answered: return "the connection was a CA's validation, which was answered";

@@ -67,13 +67,18 @@ private:
 
 struct site_options
 {
-    /// The directory, the trust in the CA and the event sink are the site's; there are no limits by default.
+    /// The directory, the trust in the CA and the event sink are the site's; there are neither limits nor self-checks by
+    /// default.
     acme::config config;
     int threads = 1;
     /// With a single thread only: see `site::requests`.
     bool count_requests = false;
 
-    site_options() { config.limits = limits::off(); }
+    site_options()
+    {
+        config.limits = limits::off();
+        config.self_check.enabled = false;
+    }
 };
 
 /// A manager and its io_context with threads. What does not end gracefully fails the test.

@@ -86,6 +86,7 @@ config surroundings::options() const
     c.clock = clock;
     c.random = [] { return std::uint64_t{0}; };
     c.limits = limits::off();
+    c.self_check.enabled = false;
     return c;
 }
 

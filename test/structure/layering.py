@@ -11,10 +11,12 @@ LAYERS = ["crypto", "protocol", "transport", "client", "store", "manager", "serv
 # A public header belongs to the layer of its source lib/<layer>/<name>.cpp; these have none of their own.
 HEADER_ONLY = {
     "clock": "transport",
+    "client_hello": "manager",
     "config": "manager",
     "event": "manager",
     "renewal": "protocol",
     "resource": "protocol",
+    "self_check": "transport",
     "serve": "server",
     "store": "store",
     "transport": "transport",

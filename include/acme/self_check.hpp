@@ -1,0 +1,44 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace acme {
+
+/// The addresses of a host name. Throws what it likes where there are none; awaited on the manager's strand, so it must
+/// not block.
+using host_resolver = std::function<boost::asio::awaitable<std::vector<boost::asio::ip::address>>(std::string host)>;
+
+/// The check before the first order for a name: the name is resolved and asked, as the CA's validation would ask it,
+/// whether it leads back to this manager. Where it does not, the CA is not asked, and the name is refused for a while
+/// (`errc::self_check_failed`).
+///
+/// What stands in for the validation is a tls-alpn-01 handshake (RFC 8737) and, where that does not come back and port
+/// 80 is served, an http-01 request (RFC 8555 section 8.3), each to the name's first addresses in turn.
+struct self_check_options
+{
+    /// Whether names are checked for which neither an allow-list nor a decision function vouches.
+    bool enabled = true;
+    /// Where a validation of tls-alpn-01 and one of http-01 would connect to.
+    std::uint16_t tls_port = 443;
+    std::uint16_t http_port = 80;
+    /// For each step: resolving the name, and each address.
+    std::chrono::milliseconds timeout{5'000};
+    /// How many of a name's addresses are tried.
+    std::size_t max_addresses = 4;
+    /// How many names are checked at a time; others wait in line.
+    std::size_t max_concurrent = 32;
+    /// The system's where empty.
+    host_resolver resolver;
+
+    self_check_options() = default;
+};
+
+} // namespace acme

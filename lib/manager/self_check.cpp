@@ -1,0 +1,128 @@
+#include "client/deadline.hpp"
+#include "crypto/base64.hpp"
+#include "crypto/challenge_certificate.hpp"
+#include "manager/core.hpp"
+#include "protocol/printable.hpp"
+#include "transport/probe.hpp"
+#include "transport/resolve.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <array>
+#include <cstring>
+
+namespace acme {
+namespace {
+
+using addresses = std::vector<asio::ip::address>;
+
+constexpr const char* step = "self-check";
+
+asio::awaitable<addresses> resolve_by_system(std::string host, std::chrono::steady_clock::time_point until)
+{
+    addresses found;
+    const auto where = parse_target("https://" + host + "/");
+    if (!where)
+        throw error(make_error_code(errc::invalid_host_name), step);
+    const auto endpoints = co_await async_resolve(*where, until);
+    for (const auto& each : endpoints)
+        found.push_back(each.address());
+    co_return found;
+}
+
+std::string unguessable(const random_source& random)
+{
+    std::array<std::uint64_t, 4> numbers{};
+    for (auto& n : numbers)
+        n = random();
+    std::array<char, sizeof numbers> octets{};
+    std::memcpy(octets.data(), numbers.data(), sizeof numbers);
+    return base64url_encode({octets.data(), octets.size()});
+}
+
+/// A challenge that only the self-check asks for.
+class provisional_challenge
+{
+public:
+    provisional_challenge(certificate_index& index, std::string name, certificate_ptr answer)
+        : index_(index)
+        , name_(std::move(name))
+        , answer_(std::move(answer))
+    {
+        index_.insert(name_, answer_);
+    }
+    provisional_challenge(const provisional_challenge&) = delete;
+    provisional_challenge& operator=(const provisional_challenge&) = delete;
+    ~provisional_challenge() { index_.erase(name_, answer_); }
+
+    std::string leaf() const { return std::string(answer_->leaf_der()); }
+
+private:
+    certificate_index& index_;
+    std::string name_;
+    certificate_ptr answer_;
+};
+
+} // namespace
+
+asio::awaitable<addresses> manager::core::addresses_of(std::string host)
+{
+    const auto& check = options_.self_check;
+    std::string why;
+    addresses found;
+    try {
+        if (check.resolver) {
+            auto limit = std::chrono::ceil<std::chrono::seconds>(check.timeout);
+            auto resolved = co_await async_within(*options_.clock, limit, check.resolver(host));
+            if (!resolved)
+                throw error(make_error_code(errc::timed_out), step, "looking the name up takes too long");
+            found = std::move(*resolved);
+        } else {
+            found = co_await resolve_by_system(host, std::chrono::steady_clock::now() + check.timeout);
+        }
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+        why = e.what();
+    } catch (const std::exception& e) {
+        why = e.what();
+    }
+    if (found.empty())
+        throw error(make_error_code(errc::self_check_failed), step, why.empty() ? "it has no address" : why);
+    if (found.size() > check.max_addresses)
+        found.resize(std::max<std::size_t>(check.max_addresses, 1));
+    co_return found;
+}
+
+// From the outside in, as the CA's validation would come.
+asio::awaitable<void> manager::core::self_check(std::shared_ptr<issuance> running)
+{
+    auto host = running->host;
+    auto place = co_await self_check_places_.async_acquire();
+    const auto where = co_await addresses_of(host);
+    const auto secret = unguessable(options_.random);
+    auto answer = make_challenge_certificate(host, secret, now());
+    if (!answer)
+        throw error(make_error_code(errc::invalid_host_name), step);
+    const provisional_challenge held(index_->challenges, host, answer);
+    checked_.insert(host);
+    std::string why;
+    for (const auto& address : where) {
+        const asio::ip::tcp::endpoint endpoint(address, options_.self_check.tls_port);
+        const auto until = std::chrono::steady_clock::now() + options_.self_check.timeout;
+        auto leaf = held.leaf();
+        auto found = co_await async_probe_tls_alpn(endpoint, host, std::move(leaf), until);
+        if (!found)
+            co_return;
+        why += (why.empty() ? "" : "; ") + address.to_string() + ": " + *found;
+    }
+    throw error(make_error_code(errc::self_check_failed), step, printable(why, 500));
+}
+
+// The answer to its own check is no validation by a CA.
+bool manager::core::was_self_check(const std::string& host)
+{
+    return checked_.erase(host) > 0;
+}
+
+} // namespace acme

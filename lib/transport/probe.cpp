@@ -1,0 +1,128 @@
+#include "transport/probe.hpp"
+
+#include "crypto/boringssl.hpp"
+#include "transport/connection.hpp"
+#include "transport/watchdog.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <openssl/pool.h>
+#include <openssl/ssl.h>
+
+#include <array>
+#include <string_view>
+
+namespace acme {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+using finding = std::optional<std::string>;
+
+// A status line, a header of a usual size, and the key authorization.
+constexpr std::size_t largest_answer = 8 * 1024;
+
+constexpr std::array<std::uint8_t, 11> acme_tls_1 = {10, 'a', 'c', 'm', 'e', '-', 't', 'l', 's', '/', '1'};
+
+// The answer proves itself: nobody else has the key that made it.
+asio::ssl::context& unverified_context()
+{
+    static asio::ssl::context context = [] {
+        asio::ssl::context made(asio::ssl::context::tls_client);
+        made.set_verify_mode(asio::ssl::verify_none);
+        return made;
+    }();
+    return context;
+}
+
+bool has_leaf(const SSL* tls, std::string_view der)
+{
+    const auto* chain = SSL_get0_peer_certificates(tls);
+    if (!chain || sk_CRYPTO_BUFFER_num(chain) == 0)
+        return false;
+    CBS leaf;
+    CRYPTO_BUFFER_init_CBS(sk_CRYPTO_BUFFER_value(chain, 0), &leaf);
+    return view(leaf) == der;
+}
+
+// The body of a whole answer with status 200; empty where it is none.
+std::string_view body_of(std::string_view answer) noexcept
+{
+    const bool is_success = answer.starts_with("HTTP/1.1 200 ") || answer.starts_with("HTTP/1.0 200 ");
+    const auto end = answer.find("\r\n\r\n");
+    return is_success && end != answer.npos ? answer.substr(end + 4) : std::string_view();
+}
+
+// Cancelled by the time limit rather than by the caller.
+finding why_not(const boost::system::system_error& e, bool expired)
+{
+    if (expired)
+        return "no answer in time";
+    if (e.code() == asio::error::operation_aborted)
+        throw;
+    return e.code().message();
+}
+
+} // namespace
+
+asio::awaitable<finding> async_probe_tls_alpn(tcp::endpoint where, std::string server_name,
+    std::string expected_leaf_der, std::chrono::steady_clock::time_point until)
+{
+    asio::ssl::stream<tcp::socket> tls(co_await asio::this_coro::executor, unverified_context());
+    SSL* native = tls.native_handle();
+    SSL_set_alpn_protos(native, acme_tls_1.data(), acme_tls_1.size());
+    SSL_set_tlsext_host_name(native, server_name.c_str());
+    auto stop = [&tls] {
+        error_code ignored;
+        tls.next_layer().close(ignored);
+    };
+    const watchdog limit(tls.get_executor(), until, stop);
+    try {
+        co_await tls.next_layer().async_connect(where, asio::use_awaitable);
+        co_await tls.async_handshake(asio::ssl::stream_base::client, asio::use_awaitable);
+    } catch (const boost::system::system_error& e) {
+        co_return why_not(e, limit.expired());
+    }
+    if (!has_leaf(native, expected_leaf_der))
+        co_return "another server's certificate";
+    co_return std::nullopt;
+}
+
+asio::awaitable<finding> async_probe_http(tcp::endpoint where, std::string host, std::string token,
+    std::string expected, std::chrono::steady_clock::time_point until)
+{
+    tcp::socket socket(co_await asio::this_coro::executor);
+    auto stop = [&socket] {
+        error_code ignored;
+        socket.close(ignored);
+    };
+    const watchdog limit(socket.get_executor(), until, stop);
+    const std::string request = "GET /.well-known/acme-challenge/" + token + " HTTP/1.1\r\nHost: " + host +
+        "\r\nUser-Agent: " + product_tokens() + "\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+    std::string answer(largest_answer, '\0');
+    std::size_t size = 0;
+    try {
+        co_await socket.async_connect(where, asio::use_awaitable);
+        co_await asio::async_write(socket, asio::buffer(request), asio::use_awaitable);
+        while (size < answer.size() && body_of({answer.data(), size}).size() < expected.size()) {
+            auto rest = asio::buffer(answer.data() + size, answer.size() - size);
+            size += co_await socket.async_read_some(rest, asio::use_awaitable);
+        }
+    } catch (const boost::system::system_error& e) {
+        if (e.code() != asio::error::eof)
+            co_return why_not(e, limit.expired());
+    }
+    if (body_of({answer.data(), size}) != expected)
+        co_return "another server's answer";
+    co_return std::nullopt;
+}
+
+} // namespace acme

@@ -1,0 +1,203 @@
+#include "manager/spy_store.hpp"
+#include "manager/state.hpp"
+#include "manager/world.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+
+/// Certificates that are in the store and not, or not yet, in memory.
+namespace acme::test {
+namespace {
+
+using std::chrono::hours;
+
+/// A store that counts what is loaded, and may hold loads back.
+class counting_store : public spy_store
+{
+public:
+    std::vector<std::string> loads;
+    bool broken = false;
+
+    boost::asio::awaitable<std::optional<std::string>> async_load(std::string key) override
+    {
+        loads.push_back(key);
+        if (broken)
+            throw error(make_error_code(boost::system::errc::io_error), "loading", key);
+        co_return co_await spy_store::async_load(std::move(key));
+    }
+
+    std::size_t loads_of(const std::string& host) const
+    {
+        return static_cast<std::size_t>(std::count_if(
+            loads.begin(), loads.end(), [&](const std::string& key) { return key.ends_with("certificates/" + host); }));
+    }
+};
+
+std::size_t at_hand(const server_process& p, int hosts)
+{
+    std::size_t count = 0;
+    for (int n = 0; n < hosts; ++n)
+        count += p.manager->credentials()->find(host_number(n)) ? 1U : 0U;
+    return count;
+}
+
+// A store with that many hosts' certificates.
+std::shared_ptr<counting_store> filled(surroundings& around, int hosts)
+{
+    const auto where = std::make_shared<counting_store>();
+    server_process p(around);
+    p.await(p.manager->async_use_store(where));
+    for (int n = 0; n < hosts; ++n)
+        p.get(host_number(n));
+    p.await(p.manager->async_shutdown());
+    where->loads.clear();
+    return where;
+}
+
+config bounded(const surroundings& around, std::size_t most)
+{
+    auto c = around.options();
+    c.max_resident = most;
+    return c;
+}
+
+BOOST_AUTO_TEST_SUITE(residence)
+
+BOOST_AUTO_TEST_CASE(no_more_than_the_bound_stay_in_memory_and_the_others_are_loaded_when_asked_for)
+{
+    surroundings around;
+    const auto where = filled(around, 20);
+    const auto ordered = around.orders();
+    server_process p(around, bounded(around, 5));
+    p.await(p.manager->async_use_store(where));
+    p.settle();
+    BOOST_TEST(at_hand(p, 20) == 5U);
+    BOOST_TEST(where->loads.size() >= 20U);
+    for (int n = 0; n < 20; ++n) {
+        BOOST_TEST(p.wait(p.shake_hands(host_number(n))));
+        BOOST_TEST(at_hand(p, 20) <= 5U);
+    }
+    BOOST_TEST(around.orders() == ordered);
+    BOOST_TEST(p.told<host_refused>().empty());
+    p.await(p.manager->async_shutdown());
+    // Nothing was lost from the store by leaving the memory.
+    server_process whole(around);
+    whole.await(whole.manager->async_use_store(where));
+    BOOST_TEST(at_hand(whole, 20) == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(handshakes_that_ask_for_one_host_at_once_load_it_once)
+{
+    surroundings around;
+    const auto where = filled(around, 10);
+    server_process p(around, bounded(around, 2));
+    p.await(p.manager->async_use_store(where));
+    p.settle();
+    const auto absent = [&] {
+        for (int n = 0;; ++n)
+            if (!p.manager->credentials()->find(host_number(n)))
+                return host_number(n);
+    }();
+    where->loads.clear();
+    std::vector<outcome_ptr> all;
+    for (int n = 0; n < 50; ++n)
+        all.push_back(p.shake_hands(absent));
+    for (auto& each : all)
+        BOOST_TEST(p.wait(each));
+    BOOST_TEST(where->loads_of(absent) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(hosts_that_are_asked_for_often_and_pinned_ones_stay)
+{
+    surroundings around;
+    const auto where = filled(around, 30);
+    auto c = bounded(around, 5);
+    c.pinned_hosts = {host_number(29)};
+    server_process p(around, c);
+    p.await(p.manager->async_use_store(where));
+    p.settle();
+    p.wait(p.shake_hands(host_number(7)));
+    for (int n = 0; n < 28; ++n) {
+        BOOST_TEST(p.manager->credentials()->find(host_number(7)), "after " << n);
+        BOOST_TEST(p.manager->credentials()->find(host_number(29)), "after " << n);
+        if (n != 7)
+            BOOST_TEST(p.wait(p.shake_hands(host_number(n))));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_in_memory_is_refreshed_all_the_same)
+{
+    surroundings around;
+    const auto where = filled(around, 12);
+    const auto ordered = around.orders();
+    server_process p(around, bounded(around, 3));
+    p.await(p.manager->async_use_store(where));
+    p.settle();
+    p.pass(hours(24 * 75));
+    BOOST_TEST(around.orders() == ordered + 12);
+    BOOST_TEST(p.told<certificate_obtained>().size() == 12U);
+    BOOST_TEST(at_hand(p, 12) <= 3U);
+    for (int n = 0; n < 12; ++n) {
+        const auto c = p.wait(p.shake_hands(host_number(n)));
+        BOOST_TEST((c->not_before() > around.clock->now() - hours(24 * 40)), n);
+    }
+    BOOST_TEST(around.orders() == ordered + 12);
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_does_not_answer_costs_no_order)
+{
+    surroundings around;
+    const auto where = filled(around, 6);
+    const auto ordered = around.orders();
+    server_process p(around, bounded(around, 2));
+    p.await(p.manager->async_use_store(where));
+    p.settle();
+    where->broken = true;
+    unsigned refused = 0;
+    for (int n = 0; n < 6; ++n)
+        if (!p.manager->credentials()->find(host_number(n)))
+            refused += p.wait_refused(p.shake_hands(host_number(n))).code() == boost::system::errc::io_error ? 1U : 0U;
+    BOOST_TEST(refused == 4U);
+    where->broken = false;
+    for (int n = 0; n < 6; ++n)
+        BOOST_TEST(p.wait(p.shake_hands(host_number(n))));
+    BOOST_TEST(around.orders() == ordered);
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_object_is_told_and_its_host_ordered_anew)
+{
+    surroundings around;
+    const auto where = filled(around, 6);
+    server_process p(around, bounded(around, 2));
+    const auto damaged = host_number(3);
+    const auto keys = state_keys(around.options().directory_url);
+    p.await(where->async_save(keys.certificate(damaged), "{}"));
+    p.await(p.manager->async_use_store(where));
+    p.settle();
+    BOOST_REQUIRE(p.told<state_refused>().size() == 1U);
+    BOOST_TEST(p.told<state_refused>()[0].key == keys.certificate(damaged));
+    BOOST_TEST(p.wait(p.shake_hands(damaged)));
+    BOOST_TEST(around.orders() == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(revoking_finds_a_certificate_in_the_store)
+{
+    surroundings around;
+    const auto where = filled(around, 6);
+    server_process p(around, bounded(around, 1));
+    p.await(p.manager->async_use_store(where));
+    p.settle();
+    for (int n = 0; n < 6; ++n)
+        p.await(p.manager->async_revoke(host_number(n), revocation_reason::cessation_of_operation));
+    BOOST_TEST(p.told<certificate_revoked>().size() == 6U);
+    p.await(p.manager->async_shutdown());
+    server_process whole(around);
+    whole.await(whole.manager->async_use_store(where));
+    BOOST_TEST(at_hand(whole, 6) == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace
+} // namespace acme::test
