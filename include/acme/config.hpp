@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace acme {
 
@@ -90,6 +91,11 @@ struct config
     std::size_t max_waiters = 10'000;
     /// Hosts whose failure is remembered at a time; the oldest is forgotten first.
     std::size_t max_failures = 10'000;
+    /// The kinds of challenge that orders may use, the preferred first: "tls-alpn-01" (RFC 8737), which needs port 443
+    /// of the hosts, and "http-01" (RFC 8555 section 8.3), which needs their port 80. Empty: tls-alpn-01, and http-01
+    /// where HTTP is served (`async_serve`, or `manager::answering_http_challenges`). Either way the kind that
+    /// succeeded last for a host comes first, and one whose validation failed last comes last in the next attempt.
+    std::vector<std::string> challenge_types;
     /// How long a challenge is still answered after its authorization became final.
     std::chrono::seconds challenge_grace{10};
 

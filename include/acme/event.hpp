@@ -81,7 +81,7 @@ struct certificate_revoked
     revocation_reason reason = revocation_reason::unspecified;
 };
 
-/// A CA's tls-alpn-01 validation of the host was answered.
+/// A CA's validation of the host, by tls-alpn-01 or http-01, was answered.
 struct validation_answered
 {
     std::string host;

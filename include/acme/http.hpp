@@ -5,8 +5,12 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include <cstdint>
+#include <optional>
 
 namespace acme {
+
+class credentials;
+class manager;
 
 using http_request = boost::beast::http::request<boost::beast::http::string_body>;
 using http_response = boost::beast::http::response<boost::beast::http::string_body>;
@@ -22,5 +26,29 @@ using http_response = boost::beast::http::response<boost::beast::http::string_bo
 ///
 /// Thread safety: any thread. Throws `std::bad_alloc` only.
 http_response redirect_http(const boost::beast::http::request_header<>& request, std::uint16_t https_port = 443);
+
+/// Answers a CA's http-01 validation (RFC 8555 section 8.3) at port 80; ask it before `redirect_http`:
+///
+///     auto response = acme::answer_http_challenge(request, certificates);
+///     if (!response)
+///         response = acme::redirect_http(request);
+///
+/// A GET or HEAD for `/.well-known/acme-challenge/TOKEN` with a pending token gets the key authorization with status
+/// 200 (the body is to be left out of the answer to HEAD, as of any). Everything else whose path begins with
+/// `/.well-known/acme-challenge/` gets 404, never a redirect: other tokens and methods, and every other spelling, since
+/// nothing is decoded. The host, of the Host field or of a target in absolute form, does not matter. Empty for all
+/// other paths.
+///
+/// A token is pending from before its CA is told to validate until `config::challenge_grace` after its authorization is
+/// final. That a manager's orders use http-01 at all takes `manager::answering_http_challenges` or
+/// `config::challenge_types`.
+///
+/// Thread safety: any thread; never waits for the manager. Throws `std::bad_alloc` only.
+std::optional<http_response> answer_http_challenge(
+    const boost::beast::http::request_header<>& request, const credentials& pending);
+
+/// The same for a manager, which is told of a validation that is answered (`manager::validation_answered`).
+std::optional<http_response> answer_http_challenge(
+    const boost::beast::http::request_header<>& request, manager& certificates);
 
 } // namespace acme

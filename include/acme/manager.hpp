@@ -14,11 +14,27 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace acme {
 
-/// What a TLS hook reads: the certificates at hand.
+/// A pending http-01 challenge (RFC 8555 section 8.3).
+struct http_challenge
+{
+    /// The host that is validated.
+    std::string host;
+    /// What its CA wants to read.
+    std::string key_authorization;
+
+    http_challenge(std::string host_, std::string key_authorization_)
+        : host(std::move(host_))
+        , key_authorization(std::move(key_authorization_))
+    {}
+};
+using http_challenge_ptr = std::shared_ptr<const http_challenge>;
+
+/// What TLS hooks and HTTP servers read: the certificates at hand, and the pending challenges.
 /// Thread safety: from any thread; never waits for the manager, suspends, throws or allocates.
 class credentials
 {
@@ -32,6 +48,13 @@ public:
     /// The certificate that answers a pending tls-alpn-01 challenge for a server name (RFC 8737 section 3). Null where
     /// there is none.
     virtual certificate_ptr find_challenge(std::string_view server_name) const noexcept = 0;
+
+    /// The pending http-01 challenge of a token, exactly as it is. Null where there is none. `answer_http_challenge`
+    /// makes an answer of it.
+    virtual http_challenge_ptr find_http_challenge([[maybe_unused]] std::string_view token) const noexcept
+    {
+        return nullptr;
+    }
 };
 
 /// Asked with the URL of the CA's terms of service; true agrees.
@@ -76,8 +99,8 @@ private:
 class manager
 {
 public:
-    /// Throws `std::invalid_argument` where `config::directory_url` is no https URL, and `acme::error` for trust
-    /// anchors that can't be read.
+    /// Throws `std::invalid_argument` where `config::directory_url` is no https URL or `config::challenge_types` has a
+    /// kind that is not known, and `acme::error` for trust anchors that can't be read.
     explicit manager(boost::asio::any_io_executor executor, config options = {});
     ~manager();
     manager(const manager&) = delete;
@@ -138,10 +161,16 @@ public:
     /// A new subscription to state changes: everything that `marshal` covers. The first receive completes at once.
     watcher watch();
 
-    /// What a TLS hook reads. The object stays usable, and keeps its certificates, after the manager's end.
+    /// What TLS hooks and HTTP servers read. The object stays usable, and keeps its certificates, after the manager's
+    /// end.
     std::shared_ptr<const acme::credentials> credentials() const noexcept;
 
-    /// Tells that a tls-alpn-01 validation of `host` was answered by a handshake; becomes an event.
+    /// Tells that port 80 of the hosts is served, with `answer_http_challenge`: as long as what is returned, or a copy
+    /// of it, lives, http-01 (RFC 8555 section 8.3) can be chosen for orders, unless `config::challenge_types` says
+    /// what can. `async_serve` does this by itself. What is returned may outlive the manager.
+    [[nodiscard]] std::shared_ptr<const void> answering_http_challenges() const noexcept;
+
+    /// Tells that a validation of `host` was answered, by a handshake or over HTTP; becomes an event.
     void validation_answered(std::string host);
 
     /// Ends the supervising task gracefully: no new issuance is begun, those under way are cancelled (an order that was

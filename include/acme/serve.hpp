@@ -76,7 +76,8 @@ struct serve_options
     /// Where HTTPS is served; empty: port 443 of all addresses, IPv6 and IPv4. An IPv6 "any" address given here takes
     /// IPv4 connections too, unless an IPv4 address with the same port is in the list.
     endpoints https;
-    /// Where HTTP is redirected to HTTPS; empty: port 80 of all addresses. Not used by `async_serve_https`.
+    /// Where HTTP is redirected to HTTPS, and http-01 challenges are answered (so it should be, or be forwarded from,
+    /// port 80); empty: port 80 of all addresses. Not used by `async_serve_https`.
     endpoints http;
     /// The port that clients find in redirects; 0: that of the first of `https`.
     std::uint16_t redirect_port = 0;
@@ -114,7 +115,8 @@ struct serve_options
 };
 
 /// Serves HTTPS with the manager's certificates, obtained during the first handshake for a host, and redirects HTTP to
-/// it. HTTP/1.1 and HTTP/1.0 with kept-alive connections and pipelining.
+/// it, but for the CA's http-01 validations, which it answers (`answer_http_challenge`). HTTP/1.1 and HTTP/1.0 with
+/// kept-alive connections and pipelining.
 ///
 /// Runs until it is cancelled or the manager is shut down. Then no connection is accepted any more, idle ones are
 /// closed, and the awaitable completes when the requests under way are answered, within `shutdown_grace`. So

@@ -1,5 +1,6 @@
 #include "manager/core.hpp"
 
+#include "protocol/challenge_choice.hpp"
 #include "protocol/host_name.hpp"
 #include "protocol/printable.hpp"
 #include "protocol/url.hpp"
@@ -16,6 +17,9 @@ config with_defaults(config options)
 {
     if (!acceptable_url(options.directory_url))
         throw std::invalid_argument("the CA's directory is no https URL: " + printable(options.directory_url, 200));
+    for (const auto& type : options.challenge_types)
+        if (type != tls_alpn_01 && type != http_01)
+            throw std::invalid_argument("no kind of challenge that can be answered: " + printable(type, 100));
     if (!options.clock)
         options.clock = system_clock();
     if (!options.random)
@@ -29,7 +33,7 @@ manager::core::core(asio::any_io_executor executor, config options)
     : strand_(asio::make_strand(std::move(executor)))
     , options_(with_defaults(std::move(options)))
     , keys_(options_.directory_url)
-    , index_(std::make_shared<credential_index>())
+    , index_(std::make_shared<credential_index>(options_.clock))
     , decisions_(options_.max_decisions)
     , domains_(options_.limits.new_hosts_per_domain, options_.max_budgets)
     , clients_(options_.limits.new_hosts_per_client, options_.max_budgets)

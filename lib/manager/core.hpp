@@ -48,6 +48,8 @@ struct issuance
     /// Has a token of `limits::requests`, and has not used it.
     bool holds_token = false;
     bool used_token = false;
+    /// The kind of challenge that was answered last; empty where none was.
+    std::string challenge;
     /// The host was given up meanwhile.
     bool given_up = false;
     std::chrono::system_clock::time_point started{};
@@ -98,6 +100,7 @@ public:
     void unmarshal(std::string_view text);
     std::shared_ptr<notification_channel> watch() { return watchers_.subscribe(); }
     void tell(const event& e) noexcept;
+    std::shared_ptr<const void> answering_http_challenges() const noexcept { return http_side_; }
     /// What the manager's destructor does at once, before the strand hears of it: nobody is told anything any more.
     void fall_silent();
 
@@ -200,6 +203,11 @@ private:
     asio::awaitable<void> retire_challenge(std::string server_name, certificate_ptr answer);
     certificate_record make_record(const std::string& host, certificate_ptr c);
 
+    // experience.cpp
+    std::vector<std::string> challenge_types(const std::string& host) const;
+    std::string succeeded_challenge(const issuance& running) const;
+    void remember_failed_challenge(const issuance& running, const error& e);
+
     // account.cpp
     std::shared_ptr<client> current_client();
     asio::awaitable<std::shared_ptr<client>> registered_client();
@@ -260,6 +268,8 @@ private:
     const state_keys keys_;
     const std::shared_ptr<credential_index> index_;
     watch_list watchers_;
+    // Held also by whoever answers http-01 challenges.
+    const std::shared_ptr<const int> http_side_ = std::make_shared<const int>();
 
     mutable std::mutex mutex_;
     state state_;

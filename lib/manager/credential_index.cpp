@@ -39,4 +39,9 @@ certificate_ptr credential_index::find_challenge(std::string_view server_name) c
     return challenges.find(folded_name(server_name).view());
 }
 
+http_challenge_ptr credential_index::find_http_challenge(std::string_view token) const noexcept
+{
+    return http_challenges.find(token);
+}
+
 } // namespace acme

@@ -1,21 +1,28 @@
 #pragma once
 
 #include "manager/certificate_index.hpp"
+#include "manager/http_challenge_index.hpp"
 
 #include <acme/manager.hpp>
 
 namespace acme {
 
-/// The two indices that a TLS hook reads; outlives the manager while a hook holds it.
+/// The indices that TLS hooks and HTTP servers read; outlives the manager while one of them holds it.
 class credential_index final : public credentials
 {
 public:
+    explicit credential_index(std::shared_ptr<const clock> time = system_clock())
+        : http_challenges(std::move(time))
+    {}
+
     certificate_ptr find(std::string_view server_name) const noexcept override;
     certificate_ptr find_challenge(std::string_view server_name) const noexcept override;
+    http_challenge_ptr find_http_challenge(std::string_view token) const noexcept override;
 
     certificate_index certificates;
     /// Keyed by the SNI name a validator sends: the host, or an address's reverse name (RFC 8738 section 6).
     certificate_index challenges;
+    http_challenge_index http_challenges;
 };
 
 } // namespace acme

@@ -1,5 +1,5 @@
+#include "manager/challenge_responder.hpp"
 #include "manager/core.hpp"
-#include "manager/tls_alpn_responder.hpp"
 #include "protocol/printable.hpp"
 #include "protocol/rate_limit_scope.hpp"
 
@@ -152,6 +152,7 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     if (!record) {
         auto obtained = co_await order_certificate(running);
         record = make_record(host, obtained);
+        record->challenge = succeeded_challenge(*running);
     }
     if (!allowed(host))
         throw error(make_error_code(errc::host_not_allowed), step);
@@ -296,7 +297,10 @@ asio::awaitable<certificate_ptr> manager::core::order_once(std::shared_ptr<clien
         else
             spawn(retire_challenge(std::move(server_name), std::move(answer)));
     };
-    tls_alpn_responder responder(index_, options_.clock, retire);
+    tls_alpn_responder over_tls(index_, options_.clock, retire);
+    http_responder over_http(index_, options_.challenge_grace);
+    auto chosen = [running](const std::string& type) { running->challenge = type; };
+    challenge_responder responder(challenge_types(host), over_tls, over_http, chosen);
     co_return co_await c->async_obtain(std::move(request), responder);
 }
 
@@ -461,6 +465,7 @@ void manager::core::fail_at_the_ca(issuance& running, const error& e)
     pause_whom_it_concerns(running.host, e);
     bool served = with_state([&](const state& s) { return s.certificates.contains(running.host); });
     auto advice = served ? postpone_refresh(running.host, e) : remember_failure(running.host, e);
+    remember_failed_challenge(running, e);
     running.failure = e.with_host(running.host).with_retry(advice);
     complete(running);
     issuance_failed told{running.host, running.refresh, *running.failure};
@@ -519,6 +524,8 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
         auto last = s.failures.find(host);
         pause_record pause;
         pause.count = last == s.failures.end() ? 1 : last->second.count + 1;
+        if (last != s.failures.end())
+            pause.failed_challenge = last->second.failed_challenge;
         advice = disposition(e.code(), e.problem(), pause.count, at, options_.random());
         pause.until = earliest_attempt(advice, at);
         pause.why = printable(e.what(), longest_note);

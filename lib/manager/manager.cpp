@@ -103,6 +103,11 @@ std::shared_ptr<const credentials> manager::credentials() const noexcept
     return core_->credentials();
 }
 
+std::shared_ptr<const void> manager::answering_http_challenges() const noexcept
+{
+    return core_->answering_http_challenges();
+}
+
 void manager::validation_answered(std::string host)
 {
     auto told = [weak = std::weak_ptr(core_), host = std::move(host)] {

@@ -40,27 +40,39 @@ std::string unguessable(const random_source& random)
     return base64url_encode({octets.data(), octets.size()});
 }
 
-/// A challenge that only the self-check asks for.
+/// Challenges of both kinds that only the self-check asks for.
 class provisional_challenge
 {
 public:
-    provisional_challenge(certificate_index& index, std::string name, certificate_ptr answer)
+    provisional_challenge(
+        credential_index& index, std::string host, certificate_ptr answer, const random_source& random)
         : index_(index)
-        , name_(std::move(name))
+        , host_(std::move(host))
         , answer_(std::move(answer))
+        , token_(unguessable(random))
+        , http_answer_(std::make_shared<const http_challenge>(host_, token_ + "." + unguessable(random)))
     {
-        index_.insert(name_, answer_);
+        index_.challenges.insert(host_, answer_);
+        index_.http_challenges.insert(token_, http_answer_);
     }
     provisional_challenge(const provisional_challenge&) = delete;
     provisional_challenge& operator=(const provisional_challenge&) = delete;
-    ~provisional_challenge() { index_.erase(name_, answer_); }
+    ~provisional_challenge()
+    {
+        index_.challenges.erase(host_, answer_);
+        index_.http_challenges.retire(token_, http_answer_, std::chrono::seconds(0));
+    }
 
     std::string leaf() const { return std::string(answer_->leaf_der()); }
+    const std::string& token() const noexcept { return token_; }
+    const std::string& http_answer() const noexcept { return http_answer_->key_authorization; }
 
 private:
-    certificate_index& index_;
-    std::string name_;
+    credential_index& index_;
+    std::string host_;
     certificate_ptr answer_;
+    std::string token_;
+    http_challenge_ptr http_answer_;
 };
 
 } // namespace
@@ -100,21 +112,29 @@ asio::awaitable<void> manager::core::self_check(std::shared_ptr<issuance> runnin
     auto host = running->host;
     auto place = co_await self_check_places_.async_acquire();
     const auto where = co_await addresses_of(host);
-    const auto secret = unguessable(options_.random);
-    auto answer = make_challenge_certificate(host, secret, now());
+    auto answer = make_challenge_certificate(host, unguessable(options_.random), now());
     if (!answer)
         throw error(make_error_code(errc::invalid_host_name), step);
-    const provisional_challenge held(index_->challenges, host, answer);
+    const provisional_challenge held(*index_, host, answer, options_.random);
     checked_.insert(host);
+    const auto& check = options_.self_check;
     std::string why;
     for (const auto& address : where) {
-        const asio::ip::tcp::endpoint endpoint(address, options_.self_check.tls_port);
-        const auto until = std::chrono::steady_clock::now() + options_.self_check.timeout;
-        auto leaf = held.leaf();
-        auto found = co_await async_probe_tls_alpn(endpoint, host, std::move(leaf), until);
+        const asio::ip::tcp::endpoint endpoint(address, check.tls_port);
+        const auto until = std::chrono::steady_clock::now() + check.timeout;
+        auto found = co_await async_probe_tls_alpn(endpoint, host, held.leaf(), until);
         if (!found)
             co_return;
         why += (why.empty() ? "" : "; ") + address.to_string() + ": " + *found;
+    }
+    const bool http_served = http_side_.use_count() > 1;
+    for (auto address = where.begin(); http_served && address != where.end(); ++address) {
+        const asio::ip::tcp::endpoint endpoint(*address, check.http_port);
+        const auto until = std::chrono::steady_clock::now() + check.timeout;
+        auto found = co_await async_probe_http(endpoint, host, held.token(), held.http_answer(), until);
+        if (!found)
+            co_return;
+        why += "; " + address->to_string() + " over HTTP: " + *found;
     }
     throw error(make_error_code(errc::self_check_failed), step, printable(why, 500));
 }

@@ -94,6 +94,12 @@ public:
     // For texts that only people read.
     std::string note(std::string_view member) const { return printable(text(member), 4096); }
 
+    // Absent in what earlier versions saved.
+    std::string optional_name(std::string_view member) const
+    {
+        return find(member) ? printable(text(member), 64) : std::string();
+    }
+
     acme::key private_key(std::string_view member) const
     {
         auto k = acme::key::from_pem(text(member));
@@ -181,6 +187,8 @@ certificate_record decode_certificate(const object_reader& r, const std::string&
         r.fail("has a certificate for another host");
     c.plan = decode_plan(r);
     c.last_problem = r.note("last_problem");
+    c.challenge = r.optional_name("challenge");
+    c.failed_challenge = r.optional_name("failed_challenge");
     return c;
 }
 
@@ -191,6 +199,7 @@ pause_record decode_pause(const object_reader& r)
     p.count = r.count("count");
     p.why = r.note("why");
     p.since = r.time("since");
+    p.failed_challenge = r.optional_name("failed_challenge");
     return p;
 }
 
@@ -251,6 +260,12 @@ void add_plan(json::object& to, const renewal_plan& p)
     to["hurried"] = p.hurried;
 }
 
+void add_name(json::object& to, const char* member, const std::string& name)
+{
+    if (!name.empty())
+        to[member] = name;
+}
+
 json::object to_object(const pause_record& r)
 {
     json::object o;
@@ -258,6 +273,7 @@ json::object to_object(const pause_record& r)
     o["count"] = r.count;
     o["why"] = r.why;
     o["since"] = to_number(r.since);
+    add_name(o, "failed_challenge", r.failed_challenge);
     return o;
 }
 
@@ -361,6 +377,8 @@ std::string encode(const certificate_record& r)
     o["key"] = r.certificate->private_key().to_pem();
     add_plan(o, r.plan);
     o["last_problem"] = r.last_problem;
+    add_name(o, "challenge", r.challenge);
+    add_name(o, "failed_challenge", r.failed_challenge);
     return json::serialize(o);
 }
 

@@ -31,6 +31,10 @@ struct certificate_record
     renewal_plan plan;
     /// What the last refresh failed with, for people; empty where it did not.
     std::string last_problem;
+    /// The kind of challenge by which the host was validated last; empty where that is not known.
+    std::string challenge;
+    /// The kind whose validation failed last since the certificate was obtained; empty where none did.
+    std::string failed_challenge;
 };
 
 /// An order that was, or is about to be, finalized with this key.
@@ -52,6 +56,8 @@ struct pause_record
     std::string why;
     /// When it was.
     std::chrono::system_clock::time_point since{};
+    /// For a host: the kind of challenge whose validation failed last; empty where none did.
+    std::string failed_challenge;
 };
 
 /// Whether a pause is not over yet. A clock that was set back since it began makes an end of it.

@@ -1,7 +1,7 @@
+#include "protocol/challenge_token.hpp"
 #include "protocol/resource.hpp"
 #include "protocol/resource_members.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace acme {
@@ -27,19 +27,12 @@ constexpr std::array<status_name<challenge_status>, 4> challenge_statuses{{
     {"invalid", challenge_status::invalid},
 }};
 
-bool is_token(std::string_view s) noexcept
-{
-    return s.size() >= 22 && s.size() <= 256 && std::all_of(s.begin(), s.end(), [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    });
-}
-
 // Only what looks like a token counts as one: it ends up in paths. Some challenge types have none at all.
 std::string read_token(const json::object& o)
 {
     const json::value* v = o.if_contains("token");
     const json::string* s = v ? v->if_string() : nullptr;
-    if (!s || !is_token(std::string_view(s->data(), s->size())))
+    if (!s || !is_challenge_token(std::string_view(s->data(), s->size())))
         return {};
     return std::string(s->data(), s->size());
 }

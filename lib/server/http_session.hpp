@@ -26,7 +26,7 @@ struct server
     manager& certificates;
     const http_application application;
     const serve_options options;
-    /// What answers on HTTP ports.
+    /// What answers on HTTP ports: challenges, and redirects.
     http_application redirect;
     asio::ssl::context tls;
     const std::shared_ptr<clock> time;

@@ -62,6 +62,8 @@ private:
     std::shared_ptr<session_group> https_sessions_;
     std::shared_ptr<session_group> http_sessions_;
     task_group accepting_;
+    // Tells the manager that http-01 can work.
+    std::shared_ptr<const void> answering_http_;
 };
 
 running_server::running_server(strand s, asio::any_io_executor executor, std::shared_ptr<server> all, bool redirecting)
@@ -97,11 +99,14 @@ void running_server::start()
     auto redirect_port = all_->options.redirect_port;
     if (redirect_port == 0)
         redirect_port = https_.front().local_endpoint().port();
-    all_->redirect = [redirect_port](const http_request& request) {
-        auto response = redirect_http(request, redirect_port);
+    all_->redirect = [redirect_port, &certificates = all_->certificates](const http_request& request) {
+        auto challenge = answer_http_challenge(request, certificates);
+        auto response = challenge ? std::move(*challenge) : redirect_http(request, redirect_port);
         response.keep_alive(false);
         return response;
     };
+    if (!http_.empty())
+        answering_http_ = all_->certificates.answering_http_challenges();
     accept_on(https_, https_sessions_, &serve_https_connection);
     accept_on(http_, http_sessions_, &serve_http_connection);
     listening where;
@@ -139,6 +144,7 @@ asio::awaitable<void> running_server::until_shut_down()
 asio::awaitable<void> running_server::stop()
 {
     accepting_.close();
+    answering_http_.reset();
     co_await accepting_.async_wait_empty();
     https_.clear();
     http_.clear();

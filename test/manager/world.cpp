@@ -66,8 +66,13 @@ surroundings::surroundings()
 std::optional<std::string> surroundings::look(const validation& v)
 {
     ++validations;
+    validated.push_back(v);
+    if (blocked.contains(v.type))
+        return "no route to host";
     if (validation_error)
         return validation_error;
+    if (v.type == "http-01")
+        return look_over_http(v);
     const auto answer = hook ? hook->find_challenge(v.identifier.value) : nullptr;
     if (!answer)
         return "nobody answers";
@@ -76,6 +81,24 @@ std::optional<std::string> surroundings::look(const validation& v)
     if (answer->leaf_der().find(wanted) == std::string_view::npos)
         return "the answer is for another challenge";
     return std::nullopt;
+}
+
+std::optional<std::string> surroundings::look_over_http(const validation& v) const
+{
+    const auto answer = hook ? hook->find_http_challenge(v.token) : nullptr;
+    if (!answer)
+        return "not found";
+    if (answer->host != v.identifier.value || answer->key_authorization != v.key_authorization)
+        return "the answer is for another challenge";
+    return std::nullopt;
+}
+
+std::vector<std::string> surroundings::kinds() const
+{
+    std::vector<std::string> all;
+    for (const auto& v : validated)
+        all.push_back(v.type);
+    return all;
 }
 
 config surroundings::options() const

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -53,6 +54,11 @@ public:
     /// What each validation found wrong in place of looking.
     std::optional<std::string> validation_error;
     unsigned validations = 0;
+    /// The kinds of challenge for which nothing gets through.
+    std::set<std::string> blocked;
+    /// What was validated, in order; all of it, and its kinds.
+    std::vector<validation> validated;
+    std::vector<std::string> kinds() const;
 
     /// Without limits; its time, randomness and network are these surroundings'.
     config options() const;
@@ -62,6 +68,7 @@ public:
 
 private:
     std::optional<std::string> look(const validation& v);
+    std::optional<std::string> look_over_http(const validation& v) const;
 };
 
 /// A process: an io_context of one thread, and a manager on it.

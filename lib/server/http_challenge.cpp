@@ -1,0 +1,73 @@
+#include "server/response.hpp"
+
+#include <acme/http.hpp>
+#include <acme/manager.hpp>
+
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/verb.hpp>
+
+#include <algorithm>
+#include <string_view>
+
+namespace acme {
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::string_view prefix = "/.well-known/acme-challenge/";
+
+// As it came; also of a target in absolute form (RFC 9112 section 3.2.2).
+std::string_view path_of(std::string_view target)
+{
+    for (std::string_view scheme : {"http://", "https://"}) {
+        if (target.size() < scheme.size() || !boost::beast::iequals(target.substr(0, scheme.size()), scheme))
+            continue;
+        target.remove_prefix(scheme.size());
+        return target.substr(std::min(target.find_first_of("/?"), target.size()));
+    }
+    return target;
+}
+
+http_challenge_ptr find(const http::request_header<>& request, std::string_view token, const credentials& pending)
+{
+    if (request.method() != http::verb::get && request.method() != http::verb::head)
+        return nullptr;
+    return pending.find_http_challenge(token);
+}
+
+http_response response_to(const http::request_header<>& request, const http_challenge_ptr& found)
+{
+    auto response = plain_response(found ? http::status::ok : http::status::not_found);
+    response.version(request.version());
+    if (found) {
+        response.set(http::field::content_type, "application/octet-stream");
+        response.body() = found->key_authorization;
+    }
+    response.prepare_payload();
+    return response;
+}
+
+} // namespace
+
+std::optional<http_response> answer_http_challenge(const http::request_header<>& request, const credentials& pending)
+{
+    const auto path = path_of(request.target());
+    if (!path.starts_with(prefix))
+        return std::nullopt;
+    return response_to(request, find(request, path.substr(prefix.size()), pending));
+}
+
+std::optional<http_response> answer_http_challenge(const http::request_header<>& request, manager& certificates)
+{
+    const auto path = path_of(request.target());
+    if (!path.starts_with(prefix))
+        return std::nullopt;
+    const auto found = find(request, path.substr(prefix.size()), *certificates.credentials());
+    if (found)
+        certificates.validation_answered(found->host);
+    return response_to(request, found);
+}
+
+} // namespace acme
