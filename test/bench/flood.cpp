@@ -1,0 +1,104 @@
+// What a good handshake costs the server while 64 connections ask for hosts that are not served.
+//   flood --ours PROGRAM --folder FOLDER
+
+#include "figure.hpp"
+#include "handshake_client.hpp"
+#include "many_certificates.hpp"
+#include "server_process.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <stdexcept>
+#include <thread>
+
+namespace acme::bench {
+namespace {
+
+constexpr std::size_t file_count = 100'000;
+constexpr std::size_t hosts = 1'000;
+constexpr std::size_t a_round = 120;
+constexpr unsigned rounds = 15;
+constexpr unsigned connections = 64;
+
+/// Asks for one junk name after the other while it exists.
+class flood
+{
+public:
+    explicit flood(const handshake_client& client);
+    ~flood();
+    flood(const flood&) = delete;
+    flood& operator=(const flood&) = delete;
+
+private:
+    void ask(const handshake_client& client, unsigned thread);
+
+    std::atomic<bool> end_{false};
+    std::vector<std::thread> threads_;
+};
+
+flood::flood(const handshake_client& client)
+{
+    static std::atomic<unsigned> number{0};
+    for (unsigned i = 0; i < connections; ++i)
+        threads_.emplace_back([this, &client, n = number++] { ask(client, n); });
+}
+
+flood::~flood()
+{
+    end_ = true;
+    for (auto& t : threads_)
+        t.join();
+}
+
+void flood::ask(const handshake_client& client, unsigned thread)
+{
+    for (unsigned n = 0; !end_; ++n)
+        if (client.shake("junk" + std::to_string(n) + "." + std::to_string(thread) + ".example"))
+            std::abort();
+}
+
+double microseconds_of_a_round(server_process& server, const handshake_client& client, unsigned round)
+{
+    const auto before = server.ask();
+    shake_many(client, a_round, hosts, 4, round);
+    const auto after = server.ask();
+    return (after.good_seconds - before.good_seconds) * 1e6 / static_cast<double>(after.good - before.good);
+}
+
+int benchmark(int argc, char** argv)
+{
+    const auto file = make_certificates(argument(argc, argv, "folder"), file_count);
+    print_heading(
+        "A good handshake among 1,000 hosts, alone and while 64 connections ask for one junk name after the\n"
+        "other, as fast as they can; an allow-list refuses them. CPU time of the good connections only, by a\n"
+        "metering executor; medians of paired rounds.");
+    server_process server({argument(argc, argv, "ours"), "--certificates", file, "--hosts", std::to_string(hosts),
+        "--allow-list", "yes", "--metered", "yes"});
+    server.wait_until_loaded();
+    stay_on_core(client_core);
+    const handshake_client client(server.port());
+    std::vector<double> alone, flooded, ratios;
+    microseconds_of_a_round(server, client, 0);
+    const double begin = wall_seconds();
+    for (unsigned round = 1; round <= rounds; ++round) {
+        alone.push_back(microseconds_of_a_round(server, client, round));
+        const flood f(client);
+        flooded.push_back(microseconds_of_a_round(server, client, round));
+        ratios.push_back(flooded.back() / alone.back());
+    }
+    const double took = wall_seconds() - begin;
+    const auto all = server.ask();
+    std::printf("%24s %8.1f us\n%24s %8.1f us\n%24s %8lu in %.1f s\n%24s %8lu\n", "alone", median(alone),
+        "in the flood", median(flooded), "junk names", all.bad, took, "requests to the CA", all.requests);
+    print_figure("flood_cpu_ratio", median(ratios));
+    print_figure("flood_ca_requests", static_cast<double>(all.requests));
+    return 0;
+}
+
+} // namespace
+} // namespace acme::bench
+
+int main(int argc, char** argv)
+{
+    return acme::bench::benchmark(argc, argv);
+}
