@@ -119,6 +119,7 @@ config server::options(const setup& s, const std::shared_ptr<counting_transport>
     o.directory_url = s.directory_url.empty() ? bench_directory_url : s.directory_url;
     o.transport = ca;
     o.limits = limits::off();
+    o.self_check.enabled = false; // its names lead nowhere
     return o;
 }
 
