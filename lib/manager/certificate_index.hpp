@@ -3,6 +3,8 @@
 #include <acme/certificate.hpp>
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -27,8 +29,8 @@ public:
     void clear();
     std::size_t size() const noexcept;
 
-    /// A host whose certificate was not looked for since this function last came by; empty where there is none at all.
-    /// Goes round and round (the CLOCK algorithm), so that those that are looked for often are never named.
+    /// Of the next few hosts in turn, the one whose certificate was not looked for for longest; empty where there is
+    /// none at all. To look for it makes it the last that is named again.
     std::optional<std::string> next_cold();
 
 private:
@@ -40,7 +42,8 @@ private:
     struct entry
     {
         certificate_ptr certificate;
-        mutable bool looked_for = true;
+        /// The turn at which it was last looked for.
+        mutable std::uint32_t used = 0;
     };
     struct shard
     {
@@ -48,14 +51,12 @@ private:
         std::unordered_map<std::string, entry, hash, std::equal_to<>> certificates;
     };
 
-    /// The first cold host of a bucket; cools down the others.
-    static std::optional<std::string> cold_in_bucket(shard& s, std::size_t bucket);
-
     static constexpr std::size_t shard_count = 64;
     shard& shard_of(std::string_view host) noexcept;
     const shard& shard_of(std::string_view host) const noexcept;
 
     std::array<shard, shard_count> shards_;
+    std::atomic<std::uint32_t> turn_{0};
     /// Where `next_cold` goes on.
     std::mutex hand_mutex_;
     std::size_t hand_shard_ = 0;

@@ -294,6 +294,8 @@ private:
     schedule schedule_;
     schedule due_;
     std::deque<std::string> polls_;
+    // Those in the line of polls, and those under way.
+    std::set<std::string> polled_;
     std::size_t polling_ = 0;
     std::size_t refreshing_ = 0;
     // New hosts that wait for a token have precedence over refreshes, but for those that have no time.

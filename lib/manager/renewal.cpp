@@ -47,7 +47,8 @@ void manager::core::take_what_is_due()
             continue;
         auto due = refresh_due(record->plan, at);
         if (due > at) {
-            polls_.push_back(host);
+            if (polled_.insert(host).second)
+                polls_.push_back(host);
             schedule_.set(host, due);
         } else if (allowed(host)) {
             due_.set(host, urgency(record->plan, validity_of(*record->certificate), at));
@@ -108,7 +109,10 @@ void manager::core::start_polls()
 asio::awaitable<void> manager::core::poll(std::string host)
 {
     // Whatever becomes of it, the next one gets its turn.
-    auto next_turn = [this] { wake(); };
+    auto next_turn = [this, host] {
+        polled_.erase(host);
+        wake();
+    };
     counted under_way(polling_, next_turn);
     if (stored_.contains(host))
         co_await fetch(host);

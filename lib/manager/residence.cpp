@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::size_t most_loads = 4;
 
+// What is loaded to be polled stays in memory for so long: no more than this is.
+constexpr std::size_t most_polls_waiting = 32;
+
 // How many hosts that can't leave the memory are passed over before it is given up for now.
 constexpr int most_passed_over = 64;
 
@@ -63,14 +66,14 @@ std::optional<std::string> manager::core::stored_name(const std::string& host) c
 
 void manager::core::start_loads()
 {
-    for (; loading_ < most_loads && loading_ < loads_.size(); ++loading_)
+    for (; loading_ < most_loads && loading_ < loads_.size() && polls_.size() < most_polls_waiting; ++loading_)
         spawn(load_in_line());
 }
 
 asio::awaitable<void> manager::core::load_in_line()
 {
     const counted_loader here(loading_);
-    while (!loads_.empty()) {
+    while (!loads_.empty() && polls_.size() < most_polls_waiting) {
         auto host = std::move(loads_.front());
         loads_.pop_front();
         std::optional<error> failure;
@@ -162,17 +165,21 @@ void manager::core::make_room()
         auto host = index_->certificates.next_cold();
         if (!host)
             return;
-        if (may_leave(*host) && put_away(*host))
+        if (may_leave(*host) && put_away(*host)) {
             --resident;
-        else
-            ++passed_over;
+            continue;
+        }
+        // So that it is not the coldest next time.
+        index_->certificates.find(*host);
+        ++passed_over;
     }
 }
 
 // Whoever is in use, or newer than what the store has, stays.
 bool manager::core::may_leave(const std::string& host) const
 {
-    if (options_.pinned_hosts.contains(host) || issuances_.contains(host) || due_.contains(host))
+    if (options_.pinned_hosts.contains(host) || issuances_.contains(host) || due_.contains(host) ||
+        polled_.contains(host))
         return false;
     auto key = keys_.certificate(host);
     return !queued_.contains(key) && with_state([&](const state&) { return !unsaved_.contains(key); });

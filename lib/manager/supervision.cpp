@@ -3,6 +3,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace acme {
 namespace {
@@ -38,7 +39,8 @@ void manager::core::reload()
     auto at = now();
     schedule_.clear();
     due_.clear();
-    polls_.clear();
+    for (auto& host : std::exchange(polls_, {}))
+        polled_.erase(host);
     with_state([&](state& s) {
         for (auto& [host, record] : s.certificates) {
             const bool polled = record.plan.poll_at != time_point::max() || record.certificate->renewal_id().empty();
