@@ -162,12 +162,25 @@ void site::serve(std::uint16_t port)
 
 std::uint16_t site::serve_and_redirect()
 {
+    return serve_both(port_, 0);
+}
+
+void site::serve_out_of_reach_of_tls(std::uint16_t http_port)
+{
+    serve_both(0, http_port);
+}
+
+std::uint16_t site::serve_both(std::uint16_t https_port, std::uint16_t http_port)
+{
     serve_options options;
-    options.https = {loopback(port_)};
-    options.http = {loopback(0)};
+    options.https = {loopback(https_port)};
+    options.http = {loopback(http_port)};
     options.shutdown_grace = std::chrono::seconds(2);
     std::promise<std::uint16_t> listens;
-    options.on_listening = [&](const listening& at) { listens.set_value(at.http.at(0).port()); };
+    options.on_listening = [&](const listening& at) {
+        port_ = at.https.at(0).port();
+        listens.set_value(at.http.at(0).port());
+    };
     options.on_error = [this](std::exception_ptr failure, const tcp::endpoint&) { on_error(failure); };
     start_server(async_serve(*manager_, hello, options));
     auto port = listens.get_future();

@@ -94,6 +94,8 @@ public:
     void serve(std::uint16_t port = 0);
     /// The same and, at the port returned, HTTP.
     std::uint16_t serve_and_redirect();
+    /// The same with HTTP where the CA validates, and HTTPS at a port of its own, where the CA does not look.
+    void serve_out_of_reach_of_tls(std::uint16_t http_port);
     /// A server of one's own making: accepts, and has `acme::async_handshake` do the rest.
     void serve_by_hand();
     std::uint16_t port() const { return port_; }
@@ -155,6 +157,7 @@ private:
     void on_event(const event& e);
     void on_error(std::exception_ptr failure);
     void start_server(asio::awaitable<void> server);
+    std::uint16_t serve_both(std::uint16_t https_port, std::uint16_t http_port);
     asio::awaitable<void> accept_by_hand();
 
     std::uint16_t port_;

@@ -61,7 +61,7 @@ struct pebble::setup
 
     void make_listener_certificate();
     void write_config(const pebble_options& options);
-    bool start_challtestsrv();
+    bool start_challtestsrv(bool answers_http_01);
     bool start_ca(const pebble_options& options);
     std::string logs() const;
 };
@@ -97,11 +97,11 @@ void pebble::setup::write_config(const pebble_options& options)
             R"(,"profiles":{"default":{"description":"d","validityPeriod":)" + validity + "}}}}");
 }
 
-bool pebble::setup::start_challtestsrv()
+bool pebble::setup::start_challtestsrv(bool answers_http_01)
 {
-    challtestsrv.emplace(std::vector<std::string>{"pebble-challtestsrv", "-http01", http.address(), "-https01", "",
-        "-tlsalpn01", "", dns_flag(), dns.address(), "-management", dns_management.address(), "-defaultIPv4",
-        "127.0.0.1", "-defaultIPv6", ""});
+    challtestsrv.emplace(std::vector<std::string>{"pebble-challtestsrv", "-http01",
+        answers_http_01 ? http.address() : "", "-https01", "", "-tlsalpn01", "", dns_flag(), dns.address(),
+        "-management", dns_management.address(), "-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""});
     for (int attempt = 0; attempt != 100 && !challtestsrv->wait(50ms); ++attempt)
         if (answers("http://" + dns_management.address() + "/", folder / "cert.pem"))
             return true;
@@ -147,7 +147,7 @@ pebble::pebble(pebble_options options)
         setup_ = std::make_unique<setup>();
         setup_->make_listener_certificate();
         setup_->write_config(options_);
-        if (setup_->start_challtestsrv() && setup_->start_ca(options_)) {
+        if (setup_->start_challtestsrv(options_.answers_http_01) && setup_->start_ca(options_)) {
             root_file();
             return;
         }

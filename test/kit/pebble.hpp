@@ -35,6 +35,8 @@ struct pebble_options
     /// Key identifiers and MAC keys in base64url.
     std::map<std::string, std::string> external_accounts;
     std::vector<std::string> blocked_domains;
+    /// Whether challtestsrv answers http-01 challenges; otherwise the port is left to the test.
+    bool answers_http_01 = true;
 
     pebble_options() = default;
 };
@@ -54,7 +56,8 @@ public:
     /// The root of the certificates that it issues; `n` of 1 and more are the alternate ones.
     std::filesystem::path root_file(unsigned n = 0) const;
 
-    /// Where it connects for tls-alpn-01 and http-01. The latter is answered by challtestsrv; the former by nobody yet.
+    /// Where it connects for tls-alpn-01 and http-01. The latter is answered by challtestsrv, unless
+    /// it is told otherwise; the former by nobody yet.
     std::uint16_t tls_port() const;
     std::uint16_t http_port() const;
 
