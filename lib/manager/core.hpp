@@ -219,6 +219,7 @@ private:
     // residence.cpp
     void leave_in_store(std::vector<std::string> hosts);
     std::optional<std::string> stored_name(const std::string& host) const;
+    bool may_load() const;
     void start_loads();
     asio::awaitable<void> load_in_line();
     asio::awaitable<void> fetch_within(std::string host, std::optional<std::chrono::steady_clock::duration> wait);

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t most_loads = 4;
 
-// What is loaded to be polled stays in memory for so long: no more than this is.
-constexpr std::size_t most_polls_waiting = 32;
+// What is loaded because its time has come stays in memory until it is done; beyond so many, the others wait for it.
+constexpr std::size_t most_due = 32;
 
 // How many hosts that can't leave the memory are passed over before it is given up for now.
 constexpr int most_passed_over = 64;
@@ -64,16 +64,21 @@ std::optional<std::string> manager::core::stored_name(const std::string& host) c
     return stored_.contains(wildcard) ? std::make_optional(wildcard) : std::nullopt;
 }
 
+bool manager::core::may_load() const
+{
+    return options_.max_resident == 0 || polls_.size() + due_.size() < most_due;
+}
+
 void manager::core::start_loads()
 {
-    for (; loading_ < most_loads && loading_ < loads_.size() && polls_.size() < most_polls_waiting; ++loading_)
+    for (; loading_ < most_loads && loading_ < loads_.size() && may_load(); ++loading_)
         spawn(load_in_line());
 }
 
 asio::awaitable<void> manager::core::load_in_line()
 {
     const counted_loader here(loading_);
-    while (!loads_.empty() && polls_.size() < most_polls_waiting) {
+    while (!loads_.empty() && may_load()) {
         auto host = std::move(loads_.front());
         loads_.pop_front();
         std::optional<error> failure;
@@ -182,7 +187,11 @@ bool manager::core::may_leave(const std::string& host) const
         polled_.contains(host))
         return false;
     auto key = keys_.certificate(host);
-    return !queued_.contains(key) && with_state([&](const state&) { return !unsaved_.contains(key); });
+    const auto at = now();
+    return !queued_.contains(key) && with_state([&](const state& s) {
+        auto it = s.certificates.find(host);
+        return it != s.certificates.end() && next_step(it->second.plan, at) > at && !unsaved_.contains(key);
+    });
 }
 
 bool manager::core::put_away(const std::string& host)

@@ -26,8 +26,12 @@ std::vector<std::string> usable_challenges(const std::vector<std::string>& confi
 std::vector<std::string> in_order_of_experience(
     std::vector<std::string> usable, std::string_view succeeded, std::string_view failed)
 {
-    std::stable_partition(usable.begin(), usable.end(), [&](const std::string& each) { return each == succeeded; });
-    std::stable_partition(usable.begin(), usable.end(), [&](const std::string& each) { return each != failed; });
+    const auto best = std::find(usable.begin(), usable.end(), succeeded);
+    if (best != usable.end())
+        std::rotate(usable.begin(), best, best + 1);
+    const auto worst = std::find(usable.begin(), usable.end(), failed);
+    if (worst != usable.end())
+        std::rotate(worst, worst + 1, usable.end());
     return usable;
 }
 
