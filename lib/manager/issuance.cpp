@@ -572,6 +572,7 @@ void manager::core::complete(issuance& running)
         --refreshing_;
     issuances_.erase(running.host);
     checked_.erase(running.host);
+    make_room();
     wake();
 }
 

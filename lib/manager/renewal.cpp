@@ -111,6 +111,7 @@ asio::awaitable<void> manager::core::poll(std::string host)
     // Whatever becomes of it, the next one gets its turn.
     auto next_turn = [this, host] {
         polled_.erase(host);
+        make_room();
         wake();
     };
     counted under_way(polling_, next_turn);

@@ -163,7 +163,7 @@ void manager::core::take_in(const std::string& host, certificate_record record, 
 
 void manager::core::make_room()
 {
-    if (options_.max_resident == 0 || !store_)
+    if (options_.max_resident == 0 || !store_ || stopped_)
         return;
     auto resident = with_state([](const state& s) { return s.certificates.size(); });
     for (int passed_over = 0; resident > options_.max_resident && passed_over < most_passed_over;) {
