@@ -101,11 +101,12 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
         return it->second;
     if (auto failure = recent_failure(host))
         refuse(*failure, hello);
-    if (!wanted && decisions_.find(host, now()) == false)
+    const bool vouched = wanted || is_listed();
+    if (!vouched && decisions_.find(host, now()) == false)
         refuse(refusal(errc::host_not_allowed, host, "the application said no"), hello);
     if (issuances_.size() >= options_.max_waiters)
         refuse(refusal(errc::too_many_waiters, host), hello);
-    if (auto wait = take_client_token(hello); wait > wait.zero())
+    if (auto wait = take_client_token(hello, vouched); wait > wait.zero())
         refuse(refusal(errc::too_many_new_hosts, host, "too many for this client")
                    .with_retry(retry_advice::at(now() + wait)),
             hello);
@@ -131,13 +132,23 @@ std::optional<error> manager::core::recent_failure(const std::string& host) cons
     return std::nullopt;
 }
 
-// What an allow-list names is nobody's to spend.
-std::chrono::system_clock::duration manager::core::take_client_token(const client_hello& hello)
+// Whether there is an allow-list, which vouches for whatever passes it.
+bool manager::core::is_listed() const
 {
-    const bool listed = with_state([](const state& s) { return s.hosts.has_value(); });
-    if (listed || !hello.client_address)
+    return with_state([](const state& s) { return s.hosts.has_value(); });
+}
+
+std::chrono::system_clock::duration manager::core::take_client_token(const client_hello& hello, bool vouched)
+{
+    if (vouched || !hello.client_address)
         return {};
     return clients_.take(budget_key(*hello.client_address), now());
+}
+
+void manager::core::put_back_client_token(const client_hello& hello)
+{
+    if (hello.client_address)
+        clients_.put_back(budget_key(*hello.client_address));
 }
 
 // Whether a host for which there is no certificate may be asked for; throws where it may not.
@@ -152,7 +163,7 @@ asio::awaitable<void> manager::core::admit(std::shared_ptr<issuance> running)
 
 asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> running)
 {
-    const bool listed = running->wanted || with_state([](const state& s) { return s.hosts.has_value(); });
+    const bool listed = running->wanted || is_listed();
     if (listed || !options_.decide)
         co_return listed;
     auto host = running->host;
@@ -167,8 +178,7 @@ asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> ru
     }
     if (!*answer)
         throw refusal(errc::host_not_allowed, host, "the application said no");
-    if (running->hello.client_address)
-        clients_.put_back(budget_key(*running->hello.client_address));
+    put_back_client_token(running->hello);
     co_return true;
 }
 

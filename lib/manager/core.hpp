@@ -160,7 +160,9 @@ private:
     [[noreturn]] void refuse(const error& why, const client_hello& hello);
     std::shared_ptr<issuance> join_or_start(const std::string& host, const client_hello& hello, bool wanted);
     std::optional<error> recent_failure(const std::string& host) const;
-    std::chrono::system_clock::duration take_client_token(const client_hello& hello);
+    bool is_listed() const;
+    std::chrono::system_clock::duration take_client_token(const client_hello& hello, bool vouched);
+    void put_back_client_token(const client_hello& hello);
     asio::awaitable<void> admit(std::shared_ptr<issuance> running);
     asio::awaitable<bool> is_vouched_for(std::shared_ptr<issuance> running);
     void take_new_host_tokens(const std::string& host, bool vouched);

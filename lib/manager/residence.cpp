@@ -45,13 +45,14 @@ asio::awaitable<bool> completed(asio::awaitable<void> operation)
 // The stored certificates of a store that has just been opened; all are to be read once, for their dates.
 void manager::core::leave_in_store(std::vector<std::string> hosts)
 {
-    for (auto& host : options_.pinned_hosts)
-        if (std::find(hosts.begin(), hosts.end(), host) != hosts.end())
-            loads_.push_back(host);
-    for (auto& host : hosts) {
+    for (auto& host : hosts)
         stored_.emplace(host, std::nullopt);
-        loads_.push_back(std::move(host));
-    }
+    for (auto& host : options_.pinned_hosts)
+        if (stored_.contains(host))
+            loads_.push_back(host);
+    for (auto& host : hosts)
+        if (!options_.pinned_hosts.contains(host))
+            loads_.push_back(std::move(host));
 }
 
 // A host, or the wildcard over it, whose certificate is in the store only.

@@ -95,8 +95,12 @@ asio::awaitable<objects> manager::core::load_objects(std::shared_ptr<store> wher
     const bool some_later = static_cast<std::size_t>(count) > std::min(resident, most_loaded_at_once);
     for (auto& name : names) {
         if (some_later && is_certificate(name)) {
-            left.push_back(name.substr(certificates.size()));
-            continue;
+            auto host = name.substr(certificates.size());
+            // What is in memory too has to be compared.
+            if (!with_state([&](const state& s) { return s.certificates.contains(host); })) {
+                left.push_back(std::move(host));
+                continue;
+            }
         }
         auto value = co_await where->async_load(name);
         if (value)

@@ -62,6 +62,20 @@ config bounded(const surroundings& around, std::size_t most)
     return c;
 }
 
+/// A server with that many certificates in memory at most, which knows all that its store has.
+struct bounded_process : server_process
+{
+    bounded_process(surroundings& s, std::shared_ptr<store> where, config c)
+        : server_process(s, std::move(c))
+    {
+        await(manager->async_use_store(std::move(where)));
+        settle();
+    }
+    bounded_process(surroundings& s, std::shared_ptr<store> where, std::size_t most)
+        : bounded_process(s, std::move(where), bounded(s, most))
+    {}
+};
+
 BOOST_AUTO_TEST_SUITE(residence)
 
 BOOST_AUTO_TEST_CASE(no_more_than_the_bound_stay_in_memory_and_the_others_are_loaded_when_asked_for)
@@ -69,9 +83,7 @@ BOOST_AUTO_TEST_CASE(no_more_than_the_bound_stay_in_memory_and_the_others_are_lo
     surroundings around;
     const auto where = filled(around, 20);
     const auto ordered = around.orders();
-    server_process p(around, bounded(around, 5));
-    p.await(p.manager->async_use_store(where));
-    p.settle();
+    bounded_process p(around, where, 5);
     BOOST_TEST(at_hand(p, 20) == 5U);
     BOOST_TEST(where->loads.size() >= 20U);
     for (int n = 0; n < 20; ++n) {
@@ -91,9 +103,7 @@ BOOST_AUTO_TEST_CASE(handshakes_that_ask_for_one_host_at_once_load_it_once)
 {
     surroundings around;
     const auto where = filled(around, 10);
-    server_process p(around, bounded(around, 2));
-    p.await(p.manager->async_use_store(where));
-    p.settle();
+    bounded_process p(around, where, 2);
     const auto absent = [&] {
         for (int n = 0;; ++n)
             if (!p.manager->credentials()->find(host_number(n)))
@@ -114,9 +124,7 @@ BOOST_AUTO_TEST_CASE(hosts_that_are_asked_for_often_and_pinned_ones_stay)
     const auto where = filled(around, 30);
     auto c = bounded(around, 5);
     c.pinned_hosts = {host_number(29)};
-    server_process p(around, c);
-    p.await(p.manager->async_use_store(where));
-    p.settle();
+    bounded_process p(around, where, c);
     p.wait(p.shake_hands(host_number(7)));
     for (int n = 0; n < 28; ++n) {
         BOOST_TEST(p.manager->credentials()->find(host_number(7)), "after " << n);
@@ -131,9 +139,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_in_memory_is_refreshed_all_the_same)
     surroundings around;
     const auto where = filled(around, 12);
     const auto ordered = around.orders();
-    server_process p(around, bounded(around, 3));
-    p.await(p.manager->async_use_store(where));
-    p.settle();
+    bounded_process p(around, where, 3);
     p.pass(hours(24 * 75));
     BOOST_TEST(around.orders() == ordered + 12);
     BOOST_TEST(p.told<certificate_obtained>().size() == 12U);
@@ -150,9 +156,7 @@ BOOST_AUTO_TEST_CASE(a_store_that_does_not_answer_costs_no_order)
     surroundings around;
     const auto where = filled(around, 6);
     const auto ordered = around.orders();
-    server_process p(around, bounded(around, 2));
-    p.await(p.manager->async_use_store(where));
-    p.settle();
+    bounded_process p(around, where, 2);
     where->broken = true;
     unsigned refused = 0;
     for (int n = 0; n < 6; ++n)
@@ -169,25 +173,39 @@ BOOST_AUTO_TEST_CASE(a_damaged_object_is_told_and_its_host_ordered_anew)
 {
     surroundings around;
     const auto where = filled(around, 6);
-    server_process p(around, bounded(around, 2));
     const auto damaged = host_number(3);
     const auto keys = state_keys(around.options().directory_url);
-    p.await(where->async_save(keys.certificate(damaged), "{}"));
-    p.await(p.manager->async_use_store(where));
-    p.settle();
+    server_process(around).await(where->async_save(keys.certificate(damaged), "{}"));
+    bounded_process p(around, where, 2);
     BOOST_REQUIRE(p.told<state_refused>().size() == 1U);
     BOOST_TEST(p.told<state_refused>()[0].key == keys.certificate(damaged));
     BOOST_TEST(p.wait(p.shake_hands(damaged)));
     BOOST_TEST(around.orders() == 7U);
 }
 
+BOOST_AUTO_TEST_CASE(of_what_is_in_memory_and_in_the_store_the_newer_one_is_kept)
+{
+    surroundings around;
+    server_process p(around, bounded(around, 1));
+    const auto older = p.get(host_number(0));
+    p.pass(hours(24 * 10));
+    const auto where = filled(around, 4);
+    around.hook = p.manager->credentials();
+    p.await(p.manager->async_use_store(where));
+    p.settle();
+    const auto served = p.wait(p.shake_hands(host_number(0)));
+    BOOST_TEST((served->not_after() > older->not_after()));
+    p.await(p.manager->async_shutdown());
+    server_process later(around);
+    later.await(later.manager->async_use_store(where));
+    BOOST_TEST(later.manager->credentials()->find(host_number(0))->serial() == served->serial());
+}
+
 BOOST_AUTO_TEST_CASE(revoking_finds_a_certificate_in_the_store)
 {
     surroundings around;
     const auto where = filled(around, 6);
-    server_process p(around, bounded(around, 1));
-    p.await(p.manager->async_use_store(where));
-    p.settle();
+    bounded_process p(around, where, 1);
     for (int n = 0; n < 6; ++n)
         p.await(p.manager->async_revoke(host_number(n), revocation_reason::cessation_of_operation));
     BOOST_TEST(p.told<certificate_revoked>().size() == 6U);

@@ -135,6 +135,14 @@ BOOST_AUTO_TEST_CASE(what_the_application_asks_for_itself_and_an_allow_list_need
     BOOST_TEST(w.asked.empty());
 }
 
+BOOST_AUTO_TEST_CASE(an_allow_list_outweighs_a_no_that_is_remembered)
+{
+    deciding_world w;
+    BOOST_TEST((w.wait_refused(w.shake_hands("a.example.com")).code() == errc::host_not_allowed));
+    w.manager->set_hosts({"a.example.com"});
+    BOOST_TEST(w.wait(w.shake_hands("a.example.com")));
+}
+
 BOOST_AUTO_TEST_CASE(a_decision_that_fails_or_never_comes_is_a_failure_and_no_order)
 {
     deciding_world w;
@@ -173,6 +181,24 @@ BOOST_AUTO_TEST_CASE(one_client_can_not_ask_for_all_new_hosts)
     w.pass(minutes(10));
     BOOST_TEST(w.wait(ask_from("192.0.2.1")));
     BOOST_TEST(w.told<host_refused>().size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_another_manager_has_saved_does_not_count_against_the_client)
+{
+    const auto shared = make_memory_store();
+    surroundings around;
+    auto c = around.options();
+    c.limits.new_hosts_per_client = rate(1, hours(10));
+    server_process here(around, c);
+    here.await(here.manager->async_use_store(shared));
+    server_process there(around);
+    there.await(there.manager->async_use_store(shared));
+    for (int n = 0; n < 5; ++n)
+        there.get(host_number(n));
+    for (int n = 0; n < 5; ++n)
+        BOOST_TEST(here.wait(here.start(here.manager->async_get_certificate(hello_from(host_number(n), "192.0.2.1")))));
+    BOOST_TEST(around.orders() == 5U);
+    BOOST_TEST(here.told<host_refused>().empty());
 }
 
 BOOST_AUTO_TEST_CASE(what_the_application_allows_does_not_count_against_the_client)
