@@ -15,6 +15,7 @@
 
 #include <openssl/ssl.h>
 
+#include <future>
 #include <thread>
 
 namespace acme::test {
@@ -102,7 +103,7 @@ struct site
 };
 
 /// Shakes hands as a browser that trusts the CA's root.
-void shake_hands(tcp::endpoint where, std::string root, std::string host, std::string& outcome)
+std::string shake_hands(tcp::endpoint where, std::string root, std::string host)
 {
     asio::io_context io;
     asio::ssl::context context(asio::ssl::context::tls_client);
@@ -115,7 +116,7 @@ void shake_hands(tcp::endpoint where, std::string root, std::string host, std::s
     stream.next_layer().connect(where, ec);
     if (!ec)
         stream.handshake(asio::ssl::stream_base::client, ec);
-    outcome = ec ? ec.message() : "well";
+    return ec ? ec.message() : "well";
 }
 
 BOOST_AUTO_TEST_SUITE(network)
@@ -124,11 +125,10 @@ BOOST_AUTO_TEST_CASE(a_servers_first_handshake_gets_a_certificate_validated_over
 {
     site s;
     s.serve();
-    std::string outcome;
-    std::thread browser([&] { shake_hands(s.where.https.front(), s.ca.root_pem(), "www.example.com", outcome); });
-    s.run_until([&] { return !outcome.empty(); });
-    browser.join();
-    BOOST_TEST(outcome == "well");
+    auto outcome =
+        std::async(std::launch::async, &shake_hands, s.where.https.front(), s.ca.root_pem(), "www.example.com");
+    s.run_until([&] { return outcome.wait_for(0s) == std::future_status::ready; });
+    BOOST_TEST(outcome.get() == "well");
     BOOST_TEST(s.ca.state().validations == 1u);
     BOOST_TEST(s.ca.state().certificates.size() == 1u);
     BOOST_TEST(s.ca.count(step::finalize, 200) == 1u);
