@@ -103,8 +103,28 @@ struct state_refused
     acme::error error;
 };
 
+/// The store that this manager shares with others can't be reached. What is at hand is served; nothing is ordered, but for
+/// certificates near their end.
+struct store_interrupted
+{
+    acme::error error;
+};
+
+/// The store can be reached again, and what has changed meanwhile is known.
+struct store_resumed
+{};
+
+/// Another manager on the same store obtained a certificate, and it is served from here, too. Where it was waited for
+/// here, `certificate_obtained` is told instead.
+struct certificate_shared
+{
+    std::string host;
+    certificate_ptr certificate;
+};
+
 using event = std::variant<account_registered, certificate_obtained, issuance_failed, host_refused, renewal_suggested,
-    renewal_info_failed, certificate_revoked, validation_answered, save_failed, state_refused>;
+    renewal_info_failed, certificate_revoked, validation_answered, save_failed, state_refused,
+    store_interrupted, store_resumed, certificate_shared>;
 
 /// One line for a log, without control characters.
 std::string describe(const event& e);

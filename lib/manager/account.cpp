@@ -27,6 +27,11 @@ asio::awaitable<std::shared_ptr<client>> manager::core::registered_client()
     auto turn = co_await account_turn_.async_acquire();
     co_await load_account();
     auto c = current_client();
+    if (!c->account_url().empty())
+        co_return c;
+    const auto lock = co_await lock_account();
+    co_await load_account();
+    c = current_client();
     if (c->account_url().empty() && terms_refused_)
         throw error(make_error_code(errc::terms_refused), "registration");
     if (c->account_url().empty())
@@ -68,6 +73,7 @@ asio::awaitable<std::string> manager::core::terms_of_service()
 asio::awaitable<void> manager::core::register_account(std::string email)
 {
     auto turn = co_await account_turn_.async_acquire();
+    const auto lock = co_await lock_account();
     co_await load_account();
     auto c = current_client();
     std::vector<std::string> contact;
@@ -79,6 +85,15 @@ asio::awaitable<void> manager::core::register_account(std::string email)
         co_await create_account(c, contact);
     else if (!contact.empty())
         co_await c->async_update_account(contact);
+}
+
+// One account for all who share the store, however many of them need it first at the same time.
+asio::awaitable<std::unique_ptr<store::lock>> manager::core::lock_account()
+{
+    std::unique_ptr<store::lock> lock;
+    if (store_)
+        lock = co_await store_->async_lock(keys_.account());
+    co_return lock;
 }
 
 // With a store that others share, the account that one of them registered is everybody's.

@@ -185,11 +185,10 @@ void manager::core::put_back_client_token(const client_hello& hello)
 // Whether a host for which there is no certificate may be asked for; throws where it may not.
 asio::awaitable<void> manager::core::admit(std::shared_ptr<issuance> running)
 {
-    auto host = running->host;
     const bool vouched = co_await is_vouched_for(running);
     if (!vouched && options_.self_check.enabled)
         co_await self_check(running);
-    take_new_host_tokens(host, vouched);
+    co_await take_new_host_tokens(running, vouched);
 }
 
 asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> running)
@@ -213,22 +212,35 @@ asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> ru
     co_return true;
 }
 
-void manager::core::take_new_host_tokens(const std::string& host, bool vouched)
+asio::awaitable<void> manager::core::take_new_host_tokens(std::shared_ptr<issuance> running, bool vouched)
 {
     const auto at = now();
+    const auto host = running->host;
     const auto domain = registered_domain(host);
     std::chrono::system_clock::duration wait{0};
     if (!vouched)
         wait = domains_.take(domain, at);
     if (wait > wait.zero())
         throw refusal(errc::too_many_new_hosts, host, "too many of " + domain).with_retry(retry_advice::at(at + wait));
-    wait = with_state([&](state& s) { return take_token(s, &limit_record::new_hosts, options_.limits.new_hosts, at); });
+    running->took_domain = !vouched;
+    wait = co_await take_limit_token(&limit_record::new_hosts, options_.limits.new_hosts);
     if (wait > wait.zero()) {
         if (!vouched)
             domains_.put_back(domain);
         throw refusal(errc::too_many_new_hosts, host).with_retry(retry_advice::at(at + wait));
     }
-    changed({keys_.limits()});
+    running->took_new_host = true;
+    if (!group_.changes)
+        changed({keys_.limits()});
+}
+
+// Of a host whose certificate another manager has obtained.
+void manager::core::put_back_new_host_tokens(const issuance& running)
+{
+    if (running.took_new_host)
+        put_back_limit_token(&limit_record::new_hosts, options_.limits.new_hosts);
+    if (running.took_new_host && running.took_domain)
+        domains_.put_back(registered_domain(running.host));
 }
 
 // Nothing was asked of the CA. Only a name that does not lead here is remembered: the others have their own memory.

@@ -2,6 +2,7 @@
 
 #include "manager/credential_index.hpp"
 #include "manager/decision_cache.hpp"
+#include "manager/group.hpp"
 #include "manager/on_strand.hpp"
 #include "manager/schedule.hpp"
 #include "manager/state.hpp"
@@ -48,6 +49,11 @@ struct issuance
     /// Has a token of `limits::requests`, and has not used it.
     bool holds_token = false;
     bool used_token = false;
+    /// Used a token of `limits::new_hosts`, and one of its domain's.
+    bool took_new_host = false;
+    bool took_domain = false;
+    /// Has the host's lock, so that nobody else obtains the certificate.
+    bool ordering = false;
     /// The kind of challenge that was answered last; empty where none was.
     std::string challenge;
     /// The host was given up meanwhile.
@@ -111,6 +117,9 @@ public:
     // self_check.cpp
     bool was_self_check(const std::string& host);
 
+    // shared_challenges.cpp
+    asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there);
+
     // account.cpp
     asio::awaitable<std::string> terms_of_service();
     asio::awaitable<void> register_account(std::string email);
@@ -165,7 +174,8 @@ private:
     void put_back_client_token(const client_hello& hello);
     asio::awaitable<void> admit(std::shared_ptr<issuance> running);
     asio::awaitable<bool> is_vouched_for(std::shared_ptr<issuance> running);
-    void take_new_host_tokens(const std::string& host, bool vouched);
+    asio::awaitable<void> take_new_host_tokens(std::shared_ptr<issuance> running, bool vouched);
+    void put_back_new_host_tokens(const issuance& running);
     void fail_to_admit(issuance& running, const error& e);
     asio::awaitable<certificate_ptr> wait_for(
         std::shared_ptr<issuance> running, std::optional<std::chrono::steady_clock::duration> wait);
@@ -186,9 +196,9 @@ private:
     asio::awaitable<void> use_request_token(std::shared_ptr<issuance> running);
     void refuse_if_limited(const std::string& host) const;
     void put_back_token(const issuance& running, const error& e);
-    void put_back_token();
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
-    asio::awaitable<std::unique_ptr<store::lock>> lock_orders(std::string host);
+    asio::awaitable<std::unique_ptr<store::lock>> lock_orders(std::shared_ptr<issuance> running);
+    asio::awaitable<std::unique_ptr<store::lock>> try_lock_orders(std::string host, std::optional<error>& failure);
     asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
     asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host, bool tell_of_damage);
     asio::awaitable<void> install(std::shared_ptr<issuance> running, certificate_record record);
@@ -210,12 +220,52 @@ private:
     std::string succeeded_challenge(const issuance& running) const;
     void remember_failed_challenge(const issuance& running, const error& e);
 
+    // group.cpp
+    static std::shared_ptr<subscription> subscribe(store& where);
+    void join_group(std::shared_ptr<subscription> changes);
+    asio::awaitable<void> follow(std::shared_ptr<subscription> changes);
+    void take_change(const store_change& c);
+    asio::awaitable<void> read_anew();
+    asio::awaitable<void> compare_with_store();
+    void take_saved(const std::string& key, const std::string& value);
+    void take_erased(const std::string& key);
+    void take_news(state news);
+    void take_certificate(const std::string& host, certificate_record record);
+    void drop_certificate(const std::string& host);
+    void take_order(const std::string& host, order_record record);
+    asio::awaitable<void> look_after(std::string host);
+    asio::awaitable<void> reload_order(std::string host);
+    asio::awaitable<void> save_certificate(std::shared_ptr<store> where, std::string host, std::string value);
+    bool yields_to(const std::string& host, const std::string& value);
+
+    // shared_challenges.cpp
+    asio::awaitable<void> publish_challenge(std::string host, challenge c, std::string key_authorization);
+    void withdraw_challenge(const std::string& host);
+    asio::awaitable<void> erase_challenge(std::string host);
+    void take_challenge(const std::string& host, const std::string& value);
+    void drop_challenge(const std::string& host);
+    asio::awaitable<bool> hear_of_challenge(std::function<bool()> is_there);
+
+    // shared_limits.cpp
+    limit_record shared_limits(const std::optional<std::string>& value) const;
+    asio::awaitable<void> change_shared_limits(std::function<bool(limit_record&)> change);
+    asio::awaitable<std::chrono::system_clock::duration> take_shared_token(
+        token_bucket::saved limit_record::* which, rate pace);
+    asio::awaitable<std::chrono::system_clock::duration> take_shared_token_or_tell(
+        token_bucket::saved limit_record::* which, rate pace);
+    asio::awaitable<void> put_back_shared_token(token_bucket::saved limit_record::* which, rate pace);
+    asio::awaitable<void> save_shared_pauses();
+    asio::awaitable<std::chrono::system_clock::duration> take_limit_token(
+        token_bucket::saved limit_record::* which, rate pace);
+    void put_back_limit_token(token_bucket::saved limit_record::* which, rate pace);
+
     // account.cpp
     std::shared_ptr<client> current_client();
     asio::awaitable<std::shared_ptr<client>> registered_client();
     asio::awaitable<void> register_anonymously(std::shared_ptr<client> c);
     asio::awaitable<void> create_account(std::shared_ptr<client> c, std::vector<std::string> contact);
     asio::awaitable<void> load_account();
+    asio::awaitable<std::unique_ptr<store::lock>> lock_account();
     void forget_account_url(const std::shared_ptr<client>& used);
 
     // residence.cpp
@@ -238,6 +288,7 @@ private:
     bool is_stored(const std::string& key) const;
     std::set<std::string> merge(state loaded);
     asio::awaitable<std::optional<error>> save(std::string key);
+    asio::awaitable<void> save_value(std::shared_ptr<store> where, std::string key, std::optional<std::string> value);
     asio::awaitable<void> save_before_asking(std::string key, std::string host);
     bool can_not_wait(const std::string& host) const;
     std::optional<std::string> take_unsaved(const std::string& key);
@@ -308,6 +359,9 @@ private:
     std::chrono::system_clock::time_point last_seen_{};
     std::shared_ptr<store> store_;
     bool opening_store_ = false;
+    group group_;
+    // Wakes those who wait for word of a challenge.
+    asio::steady_timer challenge_news_{strand_, asio::steady_timer::time_point::max()};
     // The hosts whose certificates are in the store only, with their next step as far as it is known; and those of them
     // that are to be loaded now.
     std::unordered_map<std::string, std::optional<time_point>> stored_;

@@ -49,7 +49,10 @@ struct describer
         return "certificate " + e.certificate->serial() + " of " + e.host + " revoked";
     }
 
-    std::string operator()(const validation_answered& e) const { return e.challenge + " validation answered for " + e.host; }
+    std::string operator()(const validation_answered& e) const
+    {
+        return e.challenge + " validation answered for " + e.host;
+    }
 
     std::string operator()(const save_failed& e) const
     {
@@ -59,6 +62,19 @@ struct describer
     std::string operator()(const state_refused& e) const
     {
         return "saved " + e.key + " is unusable and left as it is: " + e.error.what();
+    }
+
+    std::string operator()(const store_interrupted& e) const
+    {
+        return std::string("the store can't be reached, serving goes on: ") + e.error.what();
+    }
+
+    std::string operator()(const store_resumed&) const { return "the store can be reached again"; }
+
+    std::string operator()(const certificate_shared& e) const
+    {
+        return "certificate of another server for " + e.host + ", valid until " +
+            format_timestamp(e.certificate->not_after());
     }
 };
 

@@ -1,5 +1,10 @@
 #include "manager/challenge_responder.hpp"
 #include "manager/core.hpp"
+#include "manager/shared_responder.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
 
 namespace acme {
 namespace {
@@ -54,11 +59,10 @@ private:
     std::function<void(issuance&)> complete_;
 };
 
-token_bucket::saved with_one_more(const rate& pace, const token_bucket::saved& s)
+asio::awaitable<void> obtained_by_others(std::shared_ptr<issuance> running)
 {
-    token_bucket bucket(pace, s);
-    bucket.put_back();
-    return bucket.save();
+    while (!running->done)
+        co_await running->finished.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 error current_error()
@@ -123,13 +127,20 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     else if (is_new)
         co_await admit(running);
     running->admitted = true;
-    if (!record && !resumed && !running->holds_token)
+    if (!record && !resumed && !running->holds_token && !running->done)
         co_await take_request_token(running);
     auto place = co_await issuance_places_.async_acquire();
-    auto lock = co_await lock_orders(host);
+    auto lock = co_await lock_orders(running);
+    if (running->done)
+        co_return running->result;
+    running->ordering = true;
+    const guarding_lock guard(group_, host, lock.get());
     if (!record)
         record = co_await stored_certificate(host, !is_new);
+    if (record)
+        put_back_new_host_tokens(*running);
     if (!record) {
+        co_await reload_order(host);
         auto obtained = co_await order_certificate(running);
         record = make_record(host, obtained);
         record->challenge = succeeded_challenge(*running);
@@ -141,18 +152,37 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     co_return record->certificate;
 }
 
-// What a broken store does not give, a certificate near its end is refreshed without.
-asio::awaitable<std::unique_ptr<store::lock>> manager::core::lock_orders(std::string host)
+// Whoever has the lock may obtain the certificate; then there is nothing more to wait for. What a broken store does not
+// give, a certificate near its end is refreshed without.
+asio::awaitable<std::unique_ptr<store::lock>> manager::core::lock_orders(std::shared_ptr<issuance> running)
+{
+    using namespace asio::experimental::awaitable_operators;
+    std::unique_ptr<store::lock> lock;
+    if (!store_ || running->done)
+        co_return lock;
+    const auto host = running->host;
+    std::optional<error> failure = group_.cut_off;
+    if (!failure) {
+        auto either = co_await (try_lock_orders(host, failure) || obtained_by_others(running));
+        if (either.index() == 0)
+            lock = std::move(std::get<0>(either));
+    }
+    if (failure && !can_not_wait(host))
+        throw *failure;
+    co_return lock;
+}
+
+asio::awaitable<std::unique_ptr<store::lock>> manager::core::try_lock_orders(
+    std::string host, std::optional<error>& failure)
 {
     std::unique_ptr<store::lock> lock;
-    if (!store_)
-        co_return lock;
-    auto name = keys_.prefix() + "issue/" + host;
+    const auto name = keys_.prefix() + "issue/" + host;
     try {
         lock = co_await store_->async_lock(name);
     } catch (const error& e) {
-        if (e.code() == asio::error::operation_aborted || !can_not_wait(host))
+        if (e.code() == asio::error::operation_aborted)
             throw;
+        failure = e;
     }
     co_return lock;
 }
@@ -280,7 +310,12 @@ asio::awaitable<certificate_ptr> manager::core::order_once(std::shared_ptr<clien
     tls_alpn_responder over_tls(index_, options_.clock, retire);
     http_responder over_http(index_, options_.challenge_grace);
     auto chosen = [running](const std::string& type) { running->challenge = type; };
-    challenge_responder responder(challenge_types(host), over_tls, over_http, chosen);
+    challenge_responder here(challenge_types(host), over_tls, over_http, chosen);
+    auto publish = [this](std::string name, challenge which, std::string key_authorization) {
+        return publish_challenge(std::move(name), std::move(which), std::move(key_authorization));
+    };
+    auto withdraw = [this](const std::string& name) { withdraw_challenge(name); };
+    shared_responder responder(here, publish, withdraw);
     co_return co_await c->async_obtain(std::move(request), responder);
 }
 
@@ -313,15 +348,26 @@ asio::awaitable<void> manager::core::take_request_token(std::shared_ptr<issuance
 {
     waiting_for_token waiting(token_waiters_);
     auto turn = co_await request_turn_.async_acquire();
-    for (;;) {
-        auto at = now();
-        auto wait =
-            with_state([&](state& s) { return take_token(s, &limit_record::requests, options_.limits.requests, at); });
-        if (wait <= wait.zero())
+    while (!running->done && !running->holds_token) {
+        std::optional<error> failure;
+        auto wait = std::chrono::system_clock::duration::zero();
+        try {
+            wait = co_await take_limit_token(&limit_record::requests, options_.limits.requests);
+        } catch (const error& e) {
+            failure = e;
+        }
+        // Of tokens that can't be counted, a certificate near its end needs none.
+        if (failure && can_not_wait(running->host))
             break;
-        co_await options_.clock->async_wait(wait);
+        if (failure)
+            throw *failure;
+        if (wait > wait.zero())
+            co_await options_.clock->async_wait(wait);
+        else
+            running->holds_token = true;
     }
-    running->holds_token = true;
+    if (running->done && running->holds_token)
+        put_back_limit_token(&limit_record::requests, options_.limits.requests);
     wake();
 }
 
@@ -331,9 +377,10 @@ asio::awaitable<void> manager::core::use_request_token(std::shared_ptr<issuance>
     if (!running->holds_token)
         co_await take_request_token(running);
     refuse_if_limited(running->host);
-    running->holds_token = false;
-    running->used_token = true;
-    co_await save_before_asking(keys_.limits(), running->host);
+    running->used_token = std::exchange(running->holds_token, false);
+    // What a group shares is saved as it is taken.
+    if (!group_.changes)
+        co_await save_before_asking(keys_.limits(), running->host);
 }
 
 // What the CA refused to another host while this one was in line it would refuse to this one too.
@@ -359,16 +406,7 @@ void manager::core::put_back_token(const issuance& running, const error& e)
 {
     const bool never_asked = e.step() == "directory" || e.step() == "newNonce" || e.step() == "saving the state";
     if (running.holds_token || (running.used_token && never_asked))
-        put_back_token();
-}
-
-void manager::core::put_back_token()
-{
-    with_state([&](state& s) {
-        if (s.limits)
-            s.limits->requests = with_one_more(options_.limits.requests, s.limits->requests);
-    });
-    changed({keys_.limits()});
+        put_back_limit_token(&limit_record::requests, options_.limits.requests);
 }
 
 void manager::core::refuse_if_given_up(const issuance& running) const
@@ -413,7 +451,9 @@ void manager::core::succeed(issuance& running, certificate_ptr c)
 {
     forget_failure(running.host);
     if (running.holds_token)
-        put_back_token();
+        put_back_limit_token(&limit_record::requests, options_.limits.requests);
+    if (!running.ordering)
+        put_back_new_host_tokens(running);
     running.result = std::move(c);
     complete(running);
     certificate_obtained told;

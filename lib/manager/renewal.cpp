@@ -59,6 +59,8 @@ void manager::core::take_what_is_due()
 void manager::core::start_due_refreshes()
 {
     next_token_.reset();
+    if (group_.cut_off && due_.first() && !can_not_wait(*due_.first()))
+        return;
     while (due_.first() && refreshing_ < options_.max_issuances) {
         auto host = *due_.first();
         if (token_waiters_ > 0 && !can_not_wait(host))
@@ -71,7 +73,9 @@ void manager::core::start_due_refreshes()
         auto at = now();
         bool resumes = with_state([&](const state& s) { return s.orders.contains(host); });
         auto wait = std::chrono::system_clock::duration::zero();
-        if (!resumes)
+        // A group's tokens are taken from the store, by the issuance itself.
+        const bool takes_token = !resumes && !group_.changes;
+        if (takes_token)
             wait = with_state(
                 [&](state& s) { return take_token(s, &limit_record::requests, options_.limits.requests, at); });
         if (wait > wait.zero()) {
@@ -79,7 +83,7 @@ void manager::core::start_due_refreshes()
             return;
         }
         due_.erase(host);
-        start(host, true)->holds_token = !resumes;
+        start(host, true)->holds_token = takes_token;
     }
 }
 

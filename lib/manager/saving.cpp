@@ -72,12 +72,16 @@ void manager::core::refuse_second_store() const
 asio::awaitable<void> manager::core::load_from(std::shared_ptr<store> where, std::string place)
 {
     std::vector<std::string> left;
+    auto changes = subscribe(*where);
     auto found = co_await load_objects(where, left);
     if (stopped_)
         throw error(make_error_code(errc::shut_down), loading_step);
     auto unsaved = merge(decode(found, keys_, place));
     store_ = std::move(where);
+    if (auto limits = found.find(keys_.limits()); limits != found.end())
+        group_.limits = limits->second;
     leave_in_store(std::move(left));
+    join_group(std::move(changes));
     reload();
     changed(std::move(unsaved));
 }
@@ -164,10 +168,7 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     if (!value && is_stored(key))
         co_return failed;
     try {
-        if (value)
-            co_await where->async_save(key, *value);
-        else
-            co_await where->async_erase(key);
+        co_await save_value(where, key, std::move(value));
     } catch (...) {
         failed = saving_error();
     }
@@ -178,6 +179,29 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     else if (failed)
         saving_failed(key, *failed);
     co_return failed;
+}
+
+// What other managers on the store may change at the same time is saved with care.
+asio::awaitable<void> manager::core::save_value(
+    std::shared_ptr<store> where, std::string key, std::optional<std::string> value)
+{
+    const auto host = [&](const std::string& prefix) {
+        return key.starts_with(prefix) ? key.substr(prefix.size()) : std::string();
+    };
+    const auto ordered = host(keys_.order({}));
+    const auto lock = group_.locks.find(ordered);
+    if (group_.changes && key == keys_.limits())
+        co_await save_shared_pauses();
+    else if (const auto served = host(keys_.certificate({})); group_.changes && value && !served.empty())
+        co_await save_certificate(where, served, *value);
+    else if (!ordered.empty() && lock != group_.locks.end() && value)
+        co_await where->async_guarded_save(key, *value, *lock->second);
+    else if (!ordered.empty() && lock != group_.locks.end())
+        co_await where->async_guarded_erase(key, *lock->second);
+    else if (value)
+        co_await where->async_save(key, *value);
+    else
+        co_await where->async_erase(key);
 }
 
 // What is not in memory is not for that reason to be erased.

@@ -112,6 +112,8 @@ public:
     std::string certificate(const std::string& host) const { return prefix_ + "certificates/" + host; }
     std::string order(const std::string& host) const { return prefix_ + "orders/" + host; }
     std::string failure(const std::string& host) const { return prefix_ + "failures/" + host; }
+    /// Of a validation that is pending; no part of the state.
+    std::string challenge(const std::string& host) const { return prefix_ + "challenges/" + host; }
     static std::string hosts() { return "hosts"; }
 
 private:

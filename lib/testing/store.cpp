@@ -226,7 +226,7 @@ asio::awaitable<bool> faulty_store::async_exchange(
     std::string key, std::optional<std::string> expected, std::string desired)
 {
     const auto behind = behind_;
-    const verdict v = co_await async_begin(operation::exchange, key);
+    const verdict v = co_await async_begin(operation::save, key);
     v.throw_before();
     const bool exchanged = co_await behind->async_exchange(std::move(key), std::move(expected), std::move(desired));
     v.throw_after();

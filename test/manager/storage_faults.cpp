@@ -17,7 +17,11 @@ const boost::system::errc::errc_t causes[] = {boost::system::errc::no_space_on_d
 
 struct diseased : weather
 {
-    diseased() { use_disk(); }
+    diseased()
+        : weather([](config& c) { c.limits.requests = rate(1'000, hours(1)); })
+    {
+        use_disk();
+    }
 
     void break_saves(const std::string& key, boost::system::errc::errc_t cause)
     {

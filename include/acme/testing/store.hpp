@@ -20,8 +20,7 @@ enum class operation
     save,
     erase,
     list,
-    lock,
-    exchange
+    lock
 };
 
 /// Which operations of a store fail, and how. By itself: the next of that kind, once, with no_space_on_device.
@@ -87,7 +86,7 @@ public:
     boost::asio::awaitable<void> async_erase(std::string key) override;
     boost::asio::awaitable<std::vector<std::string>> async_list(std::string prefix) override;
     boost::asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) override;
-    /// As `save` and `erase`.
+    /// Count as `save` and `erase`, as `async_exchange` does.
     boost::asio::awaitable<void> async_guarded_save(std::string key, std::string value, const lock& guard) override;
     boost::asio::awaitable<void> async_guarded_erase(std::string key, const lock& guard) override;
     boost::asio::awaitable<bool> async_exchange(

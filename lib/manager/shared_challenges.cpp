@@ -1,0 +1,164 @@
+#include "client/deadline.hpp"
+#include "crypto/challenge_certificate.hpp"
+#include "manager/core.hpp"
+#include "protocol/challenge_choice.hpp"
+#include "protocol/challenge_token.hpp"
+#include "protocol/host_name.hpp"
+#include "protocol/json_members.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+// Challenges that any manager on the same store answers.
+namespace acme {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t longest_key_authorization = 512;
+
+// What a validation waits for at most that has come here before word of its challenge.
+constexpr std::chrono::seconds longest_wait{2};
+
+struct challenge_record
+{
+    std::string type;
+    std::string token;
+    std::string key_authorization;
+};
+
+std::string encode(const challenge_record& r)
+{
+    json::object o;
+    o["type"] = r.type;
+    o["token"] = r.token;
+    o["key_authorization"] = r.key_authorization;
+    return json::serialize(o);
+}
+
+std::optional<challenge_record> decode(std::string_view value)
+{
+    const auto o = parse_object(value);
+    if (!o)
+        return std::nullopt;
+    json_members members(*o, "the challenge");
+    challenge_record r;
+    r.type = members.word("type", presence::required);
+    r.token = members.word("token", presence::required);
+    r.key_authorization = members.word("key_authorization", presence::required, longest_key_authorization);
+    const bool usable = members.ok() && is_challenge_token(r.token) && (r.type == tls_alpn_01 || r.type == http_01);
+    return usable ? std::make_optional(std::move(r)) : std::nullopt;
+}
+
+/// Counts one who waits.
+class counted
+{
+public:
+    explicit counted(std::size_t& n)
+        : n_(n)
+    {
+        ++n_;
+    }
+    counted(const counted&) = delete;
+    counted& operator=(const counted&) = delete;
+    ~counted() { --n_; }
+
+private:
+    std::size_t& n_;
+};
+
+} // namespace
+
+// In the store before the CA is told.
+asio::awaitable<void> manager::core::publish_challenge(std::string host, challenge c, std::string key_authorization)
+{
+    if (!group_.changes)
+        co_return;
+    challenge_record r;
+    r.type = std::move(c.type);
+    r.token = std::move(c.token);
+    r.key_authorization = std::move(key_authorization);
+    auto value = encode(r);
+    const auto key = keys_.challenge(host);
+    const auto lock = group_.locks.find(host);
+    try {
+        if (lock != group_.locks.end())
+            co_await store_->async_guarded_save(key, std::move(value), *lock->second);
+        else
+            co_await store_->async_save(key, std::move(value));
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted || !can_not_wait(host))
+            throw;
+    }
+}
+
+void manager::core::withdraw_challenge(const std::string& host)
+{
+    if (group_.changes && !stopped_)
+        spawn(erase_challenge(host));
+}
+
+asio::awaitable<void> manager::core::erase_challenge(std::string host)
+{
+    co_await store_->async_erase(keys_.challenge(host));
+}
+
+void manager::core::take_challenge(const std::string& host, const std::string& value)
+{
+    // Here it is answered already.
+    if (auto running = issuances_.find(host); running != issuances_.end() && running->second->ordering)
+        return;
+    drop_challenge(host);
+    const auto r = decode(value);
+    const auto name = normalize_host_name(host);
+    if (!r || !name || *name != host || group_.challenges.size() >= options_.max_waiters)
+        return;
+    shared_challenge shared;
+    if (r->type == tls_alpn_01) {
+        shared.answer = make_challenge_certificate(host, r->key_authorization, now());
+        if (!shared.answer)
+            return;
+        index_->challenges.insert(host, shared.answer);
+    } else {
+        shared.token = r->token;
+        shared.http_answer = std::make_shared<const http_challenge>(host, r->key_authorization);
+        index_->http_challenges.insert(shared.token, shared.http_answer);
+    }
+    group_.challenges[host] = std::move(shared);
+    challenge_news_.cancel();
+}
+
+void manager::core::drop_challenge(const std::string& host)
+{
+    auto it = group_.challenges.find(host);
+    if (it == group_.challenges.end())
+        return;
+    auto shared = std::move(it->second);
+    group_.challenges.erase(it);
+    if (shared.http_answer)
+        index_->http_challenges.retire(shared.token, shared.http_answer, options_.challenge_grace);
+    else if (stopped_)
+        index_->challenges.erase(host, shared.answer);
+    else
+        spawn(retire_challenge(host, shared.answer));
+}
+
+// A validation may be faster than the word of its challenge.
+asio::awaitable<void> manager::core::wait_for_challenge(std::function<bool()> is_there)
+{
+    const bool may_come = group_.changes && !group_.cut_off && !stopped_ && waiters_ < options_.max_waiters;
+    if (!may_come || is_there())
+        co_return;
+    const counted here(waiters_);
+    co_await async_within(*options_.clock, longest_wait, hear_of_challenge(std::move(is_there)));
+}
+
+asio::awaitable<bool> manager::core::hear_of_challenge(std::function<bool()> is_there)
+{
+    while (!is_there())
+        co_await challenge_news_.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return true;
+}
+
+} // namespace acme
