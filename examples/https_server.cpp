@@ -1,10 +1,10 @@
 // A web server with a certificate for each host name that it is asked for, and the usual options.
 
 #include "arguments.hpp"
+#include "cache.hpp"
 
 #include <acme/manager.hpp>
 #include <acme/serve.hpp>
-#include <acme/store.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -14,7 +14,6 @@
 #include <boost/asio/strand.hpp>
 
 #include <csignal>
-#include <filesystem>
 #include <sstream>
 #include <thread>
 
@@ -27,7 +26,7 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --http ADDR:PORT      HTTP, redirected to HTTPS ([::]:80; only HTTPS where just --https is given)
   --directory URL       the CA's ACME directory (Let's Encrypt)
   --ca-bundle FILE      trust anchors for the CA's own server, PEM
-  --cache PATH          keeps certificates in this file, or in this folder: one that is there, or where PATH ends in /
+  --cache PATH          keeps certificates in this file, or folder (one that exists, or PATH ends in /)
   --host NAME           a host for which certificates are allowed; repeatable (any host)
   --email ADDR          contact address for the CA
   --threads N           threads that serve (1)
@@ -131,19 +130,11 @@ asio::awaitable<void> register_account(acme::manager& certificates, std::string 
     }
 }
 
-asio::awaitable<void> use_cache(acme::manager& certificates, std::string path)
-{
-    std::error_code ec;
-    if (path.ends_with('/') || std::filesystem::is_directory(path, ec))
-        co_await certificates.async_use_store(co_await acme::async_open_directory_store(path));
-    else if (!path.empty())
-        co_await certificates.async_cache_file(path);
-}
-
 asio::awaitable<void> serve(acme::manager& certificates, const settings& s)
 {
     using namespace asio::experimental::awaitable_operators;
-    co_await use_cache(certificates, s.cache);
+    if (!s.cache.empty())
+        co_await use_cache(certificates, s.cache);
     if (!s.hosts.empty())
         certificates.set_hosts(s.hosts);
     auto server = s.redirect ? acme::async_serve(certificates, answer, s.serve)
