@@ -96,8 +96,9 @@ boost::asio::awaitable<std::shared_ptr<store>> async_open_file_store(std::filesy
 /// `errc::foreign_state`), or can't be read (the system's error), is listed, and loading it fails with an error that
 /// names file and cause. It is left where it is until that object is saved or erased; the others are not affected.
 ///
-/// Blocking calls run on four threads of the store's own, which take no signals; those for one key run one after the
-/// other, in the order in which they came. Destroying the store waits for the calls that are under way.
+/// Blocking calls run on six threads of the store's own, which take no signals: four that save and erase, those of one
+/// key in the order in which they came, and two for all else. Destroying the store waits for the calls that are under
+/// way.
 ///
 /// Any number of processes of one machine and one user may use a folder: each sees what the others have saved, and of
 /// an object that several save at once, one is there whole. Locks hold among all of them, and end with the process

@@ -29,7 +29,25 @@ namespace {
 constexpr std::chrono::milliseconds shortest_pause(5);
 constexpr std::chrono::milliseconds longest_pause(200);
 
-using workers = std::array<worker, 4>;
+enum class work
+{
+    loading,
+    saving
+};
+
+// What is loaded, perhaps for a handshake that waits, does not queue behind those who wait for the disk.
+struct workers
+{
+    std::array<worker, 2> loading;
+    std::array<worker, 4> saving;
+
+    // The same one for the same key.
+    worker& one_for(work kind, const std::string& key)
+    {
+        const auto hash = std::hash<std::string>()(key);
+        return kind == work::loading ? loading[hash % loading.size()] : saving[hash % saving.size()];
+    }
+};
 
 /// The folder, and the threads that use it until the store ends. Everything that is under way shares it.
 class worked_folder
@@ -47,13 +65,13 @@ public:
         ended = std::move(workers_);
     }
 
-    /// Jobs for one key run in the order in which they were posted.
-    void post(const std::string& key, std::function<void()> job)
+    /// Jobs of one kind and key run in the order in which they were posted.
+    void post(work kind, const std::string& key, std::function<void()> job)
     {
         {
             const std::lock_guard guard(mutex_);
             if (workers_) {
-                (*workers_)[std::hash<std::string>()(key) % workers_->size()].post(std::move(job));
+                workers_->one_for(kind, key).post(std::move(job));
                 return;
             }
         }
@@ -70,12 +88,13 @@ private:
 
 using shared_folder = std::shared_ptr<worked_folder>;
 
-asio::awaitable<void> async_call(shared_folder all, const char* step, std::string key, std::function<void()> call)
+asio::awaitable<void> async_call(
+    shared_folder all, work kind, const char* step, std::string key, std::function<void()> call)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     wakeup done(executor);
     const auto failure = std::make_shared<std::optional<error>>();
-    all->post(key, [step, all, failure, call = std::move(call), notify = done.get_notifier()] {
+    all->post(kind, key, [step, all, failure, call = std::move(call), notify = done.get_notifier()] {
         *failure = failure_of(step, all->folder.path().native(), call);
         notify();
     });
@@ -87,7 +106,7 @@ asio::awaitable<void> async_call(shared_folder all, const char* step, std::strin
 asio::awaitable<void> open(shared_folder all)
 {
     std::function<void()> call = [all] { all->folder.open(); };
-    co_await async_call(all, "opening the store", std::string(), std::move(call));
+    co_await async_call(all, work::saving, "opening the store", std::string(), std::move(call));
 }
 
 asio::awaitable<std::optional<std::string>> load(shared_folder all, std::string key)
@@ -95,7 +114,7 @@ asio::awaitable<std::optional<std::string>> load(shared_folder all, std::string 
     check_key(key);
     const auto value = std::make_shared<std::optional<std::string>>();
     std::function<void()> call = [all, key, value] { *value = all->folder.load(key); };
-    co_await async_call(all, "loading a saved object", std::move(key), std::move(call));
+    co_await async_call(all, work::loading, "loading a saved object", std::move(key), std::move(call));
     co_return std::move(*value);
 }
 
@@ -103,21 +122,21 @@ asio::awaitable<void> save(shared_folder all, std::string key, std::string value
 {
     check_object(key, value);
     std::function<void()> call = [all, key, value = std::move(value)] { all->folder.save(key, value); };
-    co_await async_call(all, "saving an object", std::move(key), std::move(call));
+    co_await async_call(all, work::saving, "saving an object", std::move(key), std::move(call));
 }
 
 asio::awaitable<void> erase(shared_folder all, std::string key)
 {
     check_key(key);
     std::function<void()> call = [all, key] { all->folder.erase(key); };
-    co_await async_call(all, "erasing a saved object", std::move(key), std::move(call));
+    co_await async_call(all, work::saving, "erasing a saved object", std::move(key), std::move(call));
 }
 
 asio::awaitable<std::vector<std::string>> list(shared_folder all, std::string prefix)
 {
     const auto keys = std::make_shared<std::vector<std::string>>();
     std::function<void()> call = [all, prefix, keys] { *keys = all->folder.list(prefix); };
-    co_await async_call(all, "listing the saved objects", std::move(prefix), std::move(call));
+    co_await async_call(all, work::loading, "listing the saved objects", std::move(prefix), std::move(call));
     co_return std::move(*keys);
 }
 
@@ -145,7 +164,7 @@ asio::awaitable<std::unique_ptr<store::lock>> take_lock(
     for (auto pause = shortest_pause;; pause = std::min(2 * pause, longest_pause)) {
         const auto file = std::make_shared<descriptor>(-1);
         std::function<void()> call = [all, name, file] { *file = all->folder.try_lock(name); };
-        co_await async_call(all, step, name, std::move(call));
+        co_await async_call(all, work::loading, step, name, std::move(call));
         if (*file)
             co_return std::make_unique<directory_lock>(std::move(turn), std::move(*file));
         timer.expires_after(pause);
