@@ -89,6 +89,9 @@ struct config
     /// many issuances may be under way or in line.
     std::size_t max_waiters_per_host = 1'000;
     std::size_t max_waiters = 10'000;
+    /// The same for the handshakes of one client (an IPv4 address, or an IPv6 network of 64 bits), where its address is
+    /// known. Behind a balancer that hides the clients' addresses this holds for all of them together.
+    std::size_t max_waiters_per_client = 1'000;
     /// Hosts whose failure is remembered at a time; the oldest is forgotten first.
     std::size_t max_failures = 10'000;
     /// The kinds of challenge that orders may use, the preferred first: "tls-alpn-01" (RFC 8737), which needs port 443

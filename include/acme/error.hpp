@@ -89,6 +89,11 @@ enum class errc
     damaged_state,
     /// A file that is not this library's saved state at all, or a newer version's.
     foreign_state,
+    /// The lock under which something was to be written is no longer held (`store::async_guarded_save`); nothing was
+    /// written.
+    lock_lost,
+    /// No server of the store gives an answer that can be used; `error::what()` names them and says why.
+    store_unavailable,
     /// The manager was shut down or destroyed.
     shut_down
 };

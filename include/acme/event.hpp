@@ -81,10 +81,12 @@ struct certificate_revoked
     revocation_reason reason = revocation_reason::unspecified;
 };
 
-/// A CA's validation of the host, by tls-alpn-01 or http-01, was answered.
+/// A CA's validation of the host was answered.
 struct validation_answered
 {
     std::string host;
+    /// "tls-alpn-01" or "http-01".
+    std::string challenge;
 };
 
 /// The state could not be saved; serving goes on from memory and saving is tried again.

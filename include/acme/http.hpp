@@ -20,7 +20,7 @@ using http_response = boost::beast::http::response<boost::beast::http::string_bo
 ///
 /// The host is the one the client asked for: of the Host field (RFC 9112 section 3.2), or of the request target where
 /// that is in absolute form. Its port is dropped, `https_port` is added where it is not 443. Path and query are kept as
-/// they are. Answers 400 instead where the host is absent, given twice, or neither a DNS name nor an IP address (IPv6
+/// they are. The answer to HEAD has the length of a body, and none. Answers 400 instead where the host is absent, given twice, or neither a DNS name nor an IP address (IPv6
 /// in brackets), for CONNECT, and for a target with a character that no URL may have; so nothing of a request reaches
 /// `Location` that a URL may not contain. The body does not repeat anything of the request.
 ///
@@ -34,7 +34,7 @@ http_response redirect_http(const boost::beast::http::request_header<>& request,
 ///         response = acme::redirect_http(request);
 ///
 /// A GET or HEAD for `/.well-known/acme-challenge/TOKEN` with a pending token gets the key authorization with status
-/// 200 (the body is to be left out of the answer to HEAD, as of any). Everything else whose path begins with
+/// 200; the answer to HEAD has its length, and no body. Everything else whose path begins with
 /// `/.well-known/acme-challenge/` gets 404, never a redirect: other tokens and methods, and every other spelling, since
 /// nothing is decoded. The host, of the Host field or of a target in absolute form, does not matter. Empty for all
 /// other paths.

@@ -172,8 +172,9 @@ public:
     /// what can. `async_serve` does this by itself. What is returned may outlive the manager.
     [[nodiscard]] std::shared_ptr<const void> answering_http_challenges() const noexcept;
 
-    /// Tells that a validation of `host` was answered, by a handshake or over HTTP; becomes an event.
-    void validation_answered(std::string host);
+    /// Tells that a validation of `host` was answered, by a handshake ("tls-alpn-01") or over HTTP ("http-01"); becomes
+    /// an event.
+    void validation_answered(std::string host, std::string challenge);
 
     /// Ends the supervising task gracefully: no new issuance is begun, those under way are cancelled (an order that was
     /// finalized is resumed at the next start), the state is saved. Certificates at hand can still be served. Waiting

@@ -17,8 +17,8 @@ namespace acme {
 using host_resolver = std::function<boost::asio::awaitable<std::vector<boost::asio::ip::address>>(std::string host)>;
 
 /// The check before the first order for a name: the name is resolved and asked, as the CA's validation would ask it,
-/// whether it leads back to this manager. Where it does not, the CA is not asked, and the name is refused for a while
-/// (`errc::self_check_failed`).
+/// whether it leads back to this manager. Where it does not, the CA is not asked, and the name is refused for a while,
+/// an hour at most (`errc::self_check_failed`).
 ///
 /// What stands in for the validation is a tls-alpn-01 handshake (RFC 8737) and, where that does not come back and port
 /// 80 is served, an http-01 request (RFC 8555 section 8.3), each to the name's first addresses in turn.

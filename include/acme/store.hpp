@@ -1,5 +1,7 @@
 #pragma once
 
+#include <acme/error.hpp>
+
 #include <boost/asio/awaitable.hpp>
 
 #include <filesystem>
@@ -9,6 +11,55 @@
 #include <vector>
 
 namespace acme {
+
+/// One message of a `subscription`.
+struct store_change
+{
+    enum class kind
+    {
+        /// An object has a new value.
+        saved,
+        /// An object is gone.
+        erased,
+        /// More may have changed than is told, so what matters is to be loaded again. The first message of a
+        /// subscription is this one: it begins now, and nothing was heard before.
+        anything,
+        /// The store can't be reached: nothing is heard until the next message. `failure` says why.
+        interrupted,
+        /// The store can be reached again. All that has changed meanwhile is told after this.
+        resumed
+    };
+
+    kind what = kind::anything;
+    /// Of the object that was saved or erased.
+    std::string key;
+    /// The new value, where it was saved.
+    std::string value;
+    /// Where it is interrupted.
+    std::optional<error> failure;
+
+    store_change() = default;
+    explicit store_change(kind k)
+        : what(k)
+    {}
+};
+
+/// Tells what changes under a prefix, whoever changes it; a receiver's own changes as well. Destroying it, in any
+/// thread, ends it; it may outlive the store.
+class subscription
+{
+public:
+    subscription() = default;
+    subscription(const subscription&) = delete;
+    subscription& operator=(const subscription&) = delete;
+    virtual ~subscription() = default;
+
+    /// The next message, in the order of the changes. Who receives slowly loses nothing but the details: what waits is
+    /// bounded (1,024 messages, 16 MiB), and becomes one `anything` beyond that. One call at a time, from any executor;
+    /// the subscription must outlive it. Throws `acme::error` with `errc::shut_down` once the store is destroyed and
+    /// nothing waits. Cancellation: terminal; no message is lost by it.
+    virtual boost::asio::awaitable<store_change> async_receive() = 0;
+};
 
 /// Where a manager keeps its state: named objects, each replaced whole or not at all. Keys consist of `a-z 0-9 . _ -`,
 /// and `/` between parts, 512 octets at most; no part is empty, "." or "..". Values are UTF-8 text of up to 1 MiB.
@@ -31,6 +82,11 @@ public:
         lock(const lock&) = delete;
         lock& operator=(const lock&) = delete;
         virtual ~lock() = default;
+
+        /// False once somebody else may hold it: its time ran out because the store could not be told in time that the
+        /// holder lives. It is measured by a clock that is never set, and never becomes true again. Always true where
+        /// locks end with their holders only. From any thread.
+        virtual bool held() const noexcept { return true; }
     };
 
     store() = default;
@@ -50,6 +106,24 @@ public:
     /// Waits until nobody else holds the lock of that name, and takes it. Names follow the rules of keys, and have
     /// nothing to do with the object of that name. First come, first served.
     virtual boost::asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) = 0;
+
+    /// What follows has a default, so that a store of one's own need not have it.
+
+    /// `async_save` and `async_erase` for who holds a lock of this store: where it was lost they change nothing, now or
+    /// later, and throw `errc::lock_lost`. `guard` must outlive the operation. The default asks `guard.held()`, and
+    /// saves: enough where locks end with their holders only.
+    virtual boost::asio::awaitable<void> async_guarded_save(std::string key, std::string value, const lock& guard);
+    virtual boost::asio::awaitable<void> async_guarded_erase(std::string key, const lock& guard);
+
+    /// Saves `desired` where the object's value is `expected` (empty: where there is none), in one step. Whether it was;
+    /// if not, nothing has changed. The default takes the lock with the name of the key meanwhile: it excludes who
+    /// calls `async_exchange` for that key in the same way, and nobody else.
+    virtual boost::asio::awaitable<bool> async_exchange(
+        std::string key, std::optional<std::string> expected, std::string desired);
+
+    /// Subscribes to the changes of keys that begin with `prefix` (any text), by all who use the same state: in this
+    /// process, and elsewhere as far as the store hears of it. Null where the store can't tell, which is the default.
+    virtual std::unique_ptr<subscription> watch(std::string prefix);
 };
 
 /// Keeps everything in memory; for tests and for managers of one process that share their certificates. Locks hold
@@ -73,7 +147,8 @@ std::shared_ptr<store> make_memory_store();
 /// that are under way. Locks hold among the users of this object.
 ///
 /// Two processes, or two stores, may use one file: a save takes over what the other has saved meanwhile, so neither
-/// loses an object of the other's; of an object that both save, the last one stays. They hear of each other only then.
+/// loses an object of the other's; of an object that both save, the last one stays. They, and their subscriptions, hear
+/// of each other only then. `async_exchange` compares with what was heard.
 /// A file that somebody damages in between is not overwritten: saves fail (`errc::damaged_state`) until it is removed or
 /// mended. One that is removed is written anew.
 boost::asio::awaitable<std::shared_ptr<store>> async_open_file_store(std::filesystem::path path);
@@ -101,10 +176,11 @@ boost::asio::awaitable<std::shared_ptr<store>> async_open_file_store(std::filesy
 /// way.
 ///
 /// Any number of processes of one machine and one user may use a folder: each sees what the others have saved, and of
-/// an object that several save at once, one is there whole. Locks hold among all of them, and end with the process
-/// that holds them, however it ends. In one store they are served in the order in which they were asked for; a lock
-/// that another process, or another store, holds is tried again five times a second at least. The folder should be on
-/// a local file system: it must have locks (`fcntl`), and atomic renaming.
+/// an object that several save at once, one is there whole. Subscriptions tell what this store saves and erases. Locks
+/// hold among all of them, and end with the process that holds them, however it ends. In one store they are served in
+/// the order in which they were asked for; a lock that another process, or another store, holds is tried again five
+/// times a second at least. The folder should be on a local file system: it must have locks (`fcntl`), and atomic
+/// renaming.
 boost::asio::awaitable<std::shared_ptr<store>> async_open_directory_store(std::filesystem::path path);
 
 } // namespace acme

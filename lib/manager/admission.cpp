@@ -42,6 +42,32 @@ private:
     std::size_t& one_;
 };
 
+/// Counts a handshake's wait for its client.
+class client_waiter
+{
+public:
+    client_waiter(std::unordered_map<std::string, std::size_t>& counts, std::string client)
+        : counts_(counts)
+        , client_(std::move(client))
+        , count_(client_.empty() ? 0 : ++counts_[client_])
+    {}
+    client_waiter(const client_waiter&) = delete;
+    client_waiter& operator=(const client_waiter&) = delete;
+    ~client_waiter()
+    {
+        if (count_ > 0 && --counts_[client_] == 0)
+            counts_.erase(client_);
+    }
+
+    /// How many wait, this one included; 0 where the client is not known.
+    std::size_t count() const noexcept { return count_; }
+
+private:
+    std::unordered_map<std::string, std::size_t>& counts_;
+    std::string client_;
+    std::size_t count_;
+};
+
 error refusal(errc code, const std::string& host, std::string why = {})
 {
     return error(make_error_code(code), step, std::move(why)).with_host(host);
@@ -73,6 +99,10 @@ asio::awaitable<certificate_ptr> manager::core::get_certificate(
         co_return at_hand;
     if (waiters_ >= options_.max_waiters)
         refuse(refusal(errc::too_many_waiters, *name), hello);
+    const client_waiter of_client(
+        client_waiters_, hello.client_address ? budget_key(*hello.client_address) : std::string());
+    if (of_client.count() > options_.max_waiters_per_client)
+        refuse(refusal(errc::too_many_waiters, *name, "too many of this client"), hello);
     if (auto stored = stored_name(*name)) {
         counted_waiter counted(waiters_, fetching_);
         co_await fetch_within(*stored, wait);
@@ -99,9 +129,9 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
         refuse(refusal(errc::host_not_allowed, host), hello);
     if (auto it = issuances_.find(host); it != issuances_.end())
         return it->second;
-    if (auto failure = recent_failure(host))
-        refuse(*failure, hello);
     const bool vouched = wanted || is_listed();
+    if (auto failure = recent_failure(host, vouched))
+        refuse(*failure, hello);
     if (!vouched && decisions_.find(host, now()) == false)
         refuse(refusal(errc::host_not_allowed, host, "the application said no"), hello);
     if (issuances_.size() >= options_.max_waiters)
@@ -116,11 +146,12 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
     return running;
 }
 
-std::optional<error> manager::core::recent_failure(const std::string& host) const
+// Of what somebody vouches for, a failed self-check says nothing.
+std::optional<error> manager::core::recent_failure(const std::string& host, bool vouched) const
 {
     std::optional<pause_record> own, common;
     with_state([&](const state& s) {
-        if (auto it = s.failures.find(host); it != s.failures.end())
+        if (auto it = s.failures.find(host); it != s.failures.end() && !(vouched && it->second.unreachable))
             own = it->second;
         if (auto* pause = find_pause(s, host, now()))
             common = *pause;

@@ -159,7 +159,7 @@ private:
     // admission.cpp
     [[noreturn]] void refuse(const error& why, const client_hello& hello);
     std::shared_ptr<issuance> join_or_start(const std::string& host, const client_hello& hello, bool wanted);
-    std::optional<error> recent_failure(const std::string& host) const;
+    std::optional<error> recent_failure(const std::string& host, bool vouched) const;
     bool is_listed() const;
     std::chrono::system_clock::duration take_client_token(const client_hello& hello, bool vouched);
     void put_back_client_token(const client_hello& hello);
@@ -286,6 +286,7 @@ private:
     std::map<std::string, std::shared_ptr<issuance>> issuances_;
     std::size_t waiters_ = 0;
     std::size_t fetching_ = 0;
+    std::unordered_map<std::string, std::size_t> client_waiters_;
     decision_cache decisions_;
     budget domains_;
     budget clients_;

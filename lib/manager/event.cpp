@@ -49,7 +49,7 @@ struct describer
         return "certificate " + e.certificate->serial() + " of " + e.host + " revoked";
     }
 
-    std::string operator()(const validation_answered& e) const { return "validation answered for " + e.host; }
+    std::string operator()(const validation_answered& e) const { return e.challenge + " validation answered for " + e.host; }
 
     std::string operator()(const save_failed& e) const
     {

@@ -8,6 +8,9 @@ namespace {
 
 constexpr std::size_t most_pauses = 1'000;
 
+// A name that does not lead here costs the CA nothing, and its owner may be about to mend that.
+constexpr std::chrono::hours longest_unreachable{1};
+
 // What is saved of an error's text.
 constexpr std::size_t longest_note = 500;
 
@@ -110,6 +113,11 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
             pause.failed_challenge = last->second.failed_challenge;
         advice = disposition(e.code(), e.problem(), pause.count, at, options_.random());
         pause.until = earliest_attempt(advice, at);
+        pause.unreachable = e.code() == errc::self_check_failed;
+        if (pause.unreachable && pause.until > at + longest_unreachable) {
+            pause.until = at + longest_unreachable;
+            advice = retry_advice::at(pause.until);
+        }
         pause.why = printable(e.what(), longest_note);
         pause.since = at;
         auto forgotten = acme::remember_failure(s, host, std::move(pause), options_.max_failures);

@@ -108,12 +108,14 @@ std::shared_ptr<const void> manager::answering_http_challenges() const noexcept
     return core_->answering_http_challenges();
 }
 
-void manager::validation_answered(std::string host)
+void manager::validation_answered(std::string host, std::string challenge)
 {
-    auto told = [weak = std::weak_ptr(core_), host = std::move(host)] {
+    auto told = [weak = std::weak_ptr(core_), host = std::move(host), challenge = std::move(challenge)] {
         auto self = weak.lock();
-        if (self && !self->was_self_check(host))
-            self->tell(acme::validation_answered{host});
+        if (!self || self->was_self_check(host))
+            return;
+        acme::validation_answered answered{host, challenge};
+        self->tell(answered);
     };
     asio::post(core_->get_strand(), std::move(told));
 }

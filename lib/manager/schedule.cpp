@@ -2,14 +2,32 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
 namespace acme {
 namespace {
 
-constexpr std::size_t children = 4;
 constexpr std::size_t fewest_slots = 16;
+// Where an earlier hour is opened, what a heap may have to be ordered a second time for it.
+constexpr std::size_t most_ordered_twice = 1'024;
+constexpr std::size_t entries_ahead = 8;
+
+struct is_later
+{
+    template <class Deadline>
+    bool operator()(const Deadline& a, const Deadline& b) const noexcept
+    {
+        return a.due > b.due;
+    }
+};
+
+std::chrono::hours hour_of(schedule::time_point t) noexcept
+{
+    return std::chrono::floor<std::chrono::hours>(t.time_since_epoch());
+}
 
 } // namespace
 
@@ -25,7 +43,7 @@ schedule::number schedule::find(std::string_view host, number hash) const noexce
         return none;
     for (std::size_t step = 0;; ++step) {
         const slot& s = slots_[slot_of(hash, step)];
-        if (s.of == none || (s.hash == hash && hosts_[s.of] == host))
+        if (s.of == none || (s.hash == hash && entries_[s.of].host == host))
             return s.of;
     }
 }
@@ -64,139 +82,175 @@ void schedule::grow()
             link(s.hash, s.of);
 }
 
+// All that can fail for want of memory comes before the first change that counts.
 void schedule::set(const std::string& host, time_point due)
 {
     const number hash = hash_of(host);
-    const number n = find(host, hash);
-    if (n == none)
-        insert(host, hash, due);
-    else
-        move(places_[n], {due, n, hash});
+    if (const number n = find(host, hash); n != none) {
+        enqueue(due, n);
+        ++entries_[n].version;
+    } else {
+        std::string copy = host;
+        const number added = provide();
+        enqueue(due, added);
+        entry& e = entries_[added];
+        unused_ = std::exchange(e.hash, hash);
+        ++e.version;
+        e.host = std::move(copy);
+        link(hash, added);
+        ++size_;
+    }
+    settle();
 }
 
-// All that can fail for want of memory comes before the first change that counts.
-void schedule::insert(const std::string& host, number hash, time_point due)
+// An unused number, with room for its hash.
+schedule::number schedule::provide()
 {
-    if (heap_.size() + 1 > slots_.size() / 4 * 3)
+    if (size_ + 1 > slots_.size() / 4 * 3)
         grow();
     if (unused_ == none) {
-        if (hosts_.size() >= none)
+        if (entries_.size() >= none)
             throw std::length_error("schedule");
-        places_.resize(hosts_.size() + 1, none);
-        hosts_.emplace_back();
-        unused_ = static_cast<number>(hosts_.size() - 1);
+        entries_.emplace_back().hash = none;
+        unused_ = static_cast<number>(entries_.size() - 1);
     }
-    std::string copy = host;
-    heap_.emplace_back();
-    const number n = std::exchange(unused_, places_[unused_]);
-    hosts_[n] = std::move(copy);
-    link(hash, n);
-    rise(heap_.size() - 1, {due, n, hash});
+    return unused_;
+}
+
+// The deadline counts once the version of the entry is raised.
+void schedule::enqueue(time_point due, number n)
+{
+    const hour of = hour_of(due);
+    make_way_for(of);
+    auto& queue = of <= opened_ ? soon_ : later_[of];
+    queue.push_back({due, n, entries_[n].version + 1});
+    ++queued_;
+    if (&queue == &soon_)
+        std::push_heap(soon_.begin(), soon_.end(), is_later());
+}
+
+// A heap of one hour waits again where an earlier hour comes first.
+void schedule::make_way_for(hour of) noexcept
+try {
+    if (of >= opened_ || soon_.empty() || soon_.size() > most_ordered_twice || hour_of(soon_.front().due) != opened_)
+        return;
+    later_[opened_].swap(soon_);
+    opened_ = hour::min();
+} catch (const std::bad_alloc&) {
+    // The heap takes the earlier hour, too.
 }
 
 void schedule::erase(const std::string& host)
 {
     const number n = find(host, hash_of(host));
-    if (n != none)
-        remove(places_[n]);
-}
-
-std::string schedule::remove(std::size_t place)
-{
-    const auto [due, n, hash] = heap_[place];
-    unlink(hash, n);
-    places_[n] = std::exchange(unused_, n);
-    const deadline last = heap_.back();
-    heap_.pop_back();
-    if (place < heap_.size())
-        move(place, last);
-    prefetch_first();
-    return std::exchange(hosts_[n], std::string());
-}
-
-// What the next removal reads, of places that are far apart in memory.
-void schedule::prefetch_first() const noexcept
-{
-    if (heap_.empty())
+    if (n == none)
         return;
-    __builtin_prefetch(&slots_[slot_of(heap_.front().hash, 0)]);
-    __builtin_prefetch(&hosts_[heap_.front().of]);
+    remove(n);
+    settle();
+}
+
+std::string schedule::remove(number n) noexcept
+{
+    entry& e = entries_[n];
+    unlink(e.hash, n);
+    ++e.version;
+    e.hash = std::exchange(unused_, n);
+    --size_;
+    return std::exchange(e.host, std::string());
+}
+
+// Brings the first deadline that counts to the front.
+void schedule::settle() noexcept
+{
+    if (queued_ > 2 * size_ + most_ordered_twice)
+        tidy();
+    for (;;) {
+        if (soon_.empty() && later_.empty())
+            break;
+        if (soon_.empty()) {
+            open();
+        } else if (counts(soon_.front())) {
+            break;
+        } else {
+            std::pop_heap(soon_.begin(), soon_.end(), is_later());
+            soon_.pop_back();
+            --queued_;
+        }
+    }
+    prefetch();
+}
+
+void schedule::open() noexcept
+{
+    const auto first = later_.begin();
+    opened_ = first->first;
+    soon_.swap(first->second);
+    later_.erase(first);
+    tidy(soon_);
+    std::make_heap(soon_.begin(), soon_.end(), is_later());
+}
+
+void schedule::tidy() noexcept
+{
+    tidy(soon_);
+    std::make_heap(soon_.begin(), soon_.end(), is_later());
+    for (auto it = later_.begin(); it != later_.end();) {
+        tidy(it->second);
+        it = it->second.empty() ? later_.erase(it) : std::next(it);
+    }
+}
+
+// The entries are far apart in memory: they are asked for some time before they are read.
+void schedule::tidy(std::vector<deadline>& queue) noexcept
+{
+    std::size_t ahead = std::min(entries_ahead, queue.size());
+    for (std::size_t i = 0; i < ahead; ++i)
+        __builtin_prefetch(&entries_[queue[i].of].version);
+    queued_ -= std::erase_if(queue, [&](const deadline& d) {
+        if (ahead < queue.size())
+            __builtin_prefetch(&entries_[queue[ahead++].of].version);
+        return !counts(d);
+    });
+}
+
+// What the next removals read, of places that are far apart in memory.
+void schedule::prefetch() const noexcept
+{
+    if (soon_.empty())
+        return;
+    const entry& first = entries_[soon_.front().of];
+    __builtin_prefetch(first.host.data());
+    __builtin_prefetch(&slots_[slot_of(first.hash, 0)]);
+    for (std::size_t i = 1; i < std::min<std::size_t>(soon_.size(), 3); ++i)
+        __builtin_prefetch(&entries_[soon_[i].of]);
 }
 
 void schedule::clear()
 {
-    hosts_.clear();
-    places_.clear();
-    unused_ = none;
-    heap_.clear();
-    slots_.clear();
+    *this = schedule();
 }
 
 std::optional<schedule::time_point> schedule::next() const
 {
-    if (heap_.empty())
+    if (soon_.empty())
         return std::nullopt;
-    return heap_.front().due;
+    return soon_.front().due;
 }
 
 const std::string* schedule::first() const noexcept
 {
-    return heap_.empty() ? nullptr : &hosts_[heap_.front().of];
+    return soon_.empty() ? nullptr : &entries_[soon_.front().of].host;
 }
 
 std::vector<std::string> schedule::take_due(time_point now)
 {
     std::vector<std::string> due;
-    while (!heap_.empty() && heap_.front().due <= now) {
+    while (!soon_.empty() && soon_.front().due <= now) {
         due.emplace_back();
-        due.back() = remove(0);
+        due.back() = remove(soon_.front().of);
+        settle();
     }
     return due;
-}
-
-void schedule::put(std::size_t place, const deadline& d) noexcept
-{
-    heap_[place] = d;
-    places_[d.of] = static_cast<number>(place);
-}
-
-void schedule::rise(std::size_t place, const deadline& d) noexcept
-{
-    while (place > 0) {
-        const std::size_t above = (place - 1) / children;
-        if (heap_[above].due <= d.due)
-            break;
-        put(place, heap_[above]);
-        place = above;
-    }
-    put(place, d);
-}
-
-void schedule::sink(std::size_t place, const deadline& d) noexcept
-{
-    for (;;) {
-        const std::size_t begin = place * children + 1;
-        if (begin >= heap_.size())
-            break;
-        const std::size_t end = std::min(begin + children, heap_.size());
-        std::size_t least = begin;
-        for (std::size_t i = begin + 1; i < end; ++i)
-            if (heap_[i].due < heap_[least].due)
-                least = i;
-        if (d.due <= heap_[least].due)
-            break;
-        put(place, heap_[least]);
-        place = least;
-    }
-    put(place, d);
-}
-
-void schedule::move(std::size_t place, const deadline& d) noexcept
-{
-    if (place > 0 && d.due < heap_[(place - 1) / children].due)
-        rise(place, d);
-    else
-        sink(place, d);
 }
 
 } // namespace acme

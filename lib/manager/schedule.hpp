@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,10 +11,12 @@
 
 namespace acme {
 
-/// When each host is due, ordered by deadline: one entry a host, O(log n) a change.
+/// When each host is due, ordered by deadline: one entry a host, O(log n) a change, averaged over many changes.
 ///
-/// Made for a million hosts: what a change touches lies close together. A heap of four children a node holds deadlines
-/// and numbers of hosts, an open hash table finds a host's number.
+/// Made for a million hosts, where what counts is how much memory a change touches: deadlines wait unordered by their
+/// hour, only those of the first hour are in a heap. A host that is moved or removed leaves its earlier deadline
+/// behind, which is dropped when its turn comes, or with all such before they are more than the others. An open hash
+/// table finds a host's number.
 class schedule
 {
 public:
@@ -31,17 +34,25 @@ public:
     /// The host whose deadline is first; null where there is none.
     const std::string* first() const noexcept;
     bool contains(const std::string& host) const { return find(host, hash_of(host)) != none; }
-    std::size_t size() const noexcept { return heap_.size(); }
+    std::size_t size() const noexcept { return size_; }
 
 private:
     using number = std::uint32_t;
     static constexpr number none = number(-1);
 
+    struct entry
+    {
+        std::string host;
+        // The next unused number, in an unused entry.
+        number hash = 0;
+        // Of the only deadline that counts.
+        number version = 0;
+    };
     struct deadline
     {
         time_point due;
         number of = 0;
-        number hash = 0;
+        number version = 0;
     };
     /// Of the hash table.
     struct slot
@@ -49,6 +60,7 @@ private:
         number hash = 0;
         number of = none;
     };
+    using hour = std::chrono::hours;
 
     static number hash_of(std::string_view host) noexcept;
     std::size_t slot_of(number hash, std::size_t step) const noexcept { return (hash + step) & (slots_.size() - 1); }
@@ -56,19 +68,25 @@ private:
     void link(number hash, number n) noexcept;
     void unlink(number hash, number n) noexcept;
     void grow();
-    void insert(const std::string& host, number hash, time_point due);
-    std::string remove(std::size_t place);
-    void prefetch_first() const noexcept;
-    void put(std::size_t place, const deadline& d) noexcept;
-    void rise(std::size_t place, const deadline& d) noexcept;
-    void sink(std::size_t place, const deadline& d) noexcept;
-    void move(std::size_t place, const deadline& d) noexcept;
+    number provide();
+    void enqueue(time_point due, number n);
+    void make_way_for(hour of) noexcept;
+    std::string remove(number n) noexcept;
+    bool counts(const deadline& d) const noexcept { return entries_[d.of].version == d.version; }
+    void settle() noexcept;
+    void open() noexcept;
+    void tidy() noexcept;
+    void tidy(std::vector<deadline>& queue) noexcept;
+    void prefetch() const noexcept;
 
-    std::vector<std::string> hosts_;
-    // Where each host is in the heap, or the next unused number; every step in the heap writes one.
-    std::vector<number> places_;
+    std::vector<entry> entries_;
     number unused_ = none;
-    std::vector<deadline> heap_;
+    std::size_t size_ = 0;
+    // A heap: what is due before the end of the hour `opened_`. It has the first deadline that counts, if there is one.
+    std::vector<deadline> soon_;
+    hour opened_ = hour::min();
+    std::map<hour, std::vector<deadline>> later_;
+    std::size_t queued_ = 0;
     // A power of two, at most three quarters full, without gaps between a slot and where its hash points.
     std::vector<slot> slots_;
 };

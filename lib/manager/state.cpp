@@ -99,6 +99,13 @@ public:
     {
         return find(member) ? printable(text(member), 64) : std::string();
     }
+    bool flag(std::string_view member) const
+    {
+        auto* v = find(member);
+        if (v && !v->is_bool())
+            fail("has neither true nor false in \"" + std::string(member) + "\"");
+        return v && v->get_bool();
+    }
 
     acme::key private_key(std::string_view member) const
     {
@@ -200,6 +207,7 @@ pause_record decode_pause(const object_reader& r)
     p.why = r.note("why");
     p.since = r.time("since");
     p.failed_challenge = r.optional_name("failed_challenge");
+    p.unreachable = r.flag("unreachable");
     return p;
 }
 
@@ -274,6 +282,8 @@ json::object to_object(const pause_record& r)
     o["why"] = r.why;
     o["since"] = to_number(r.since);
     add_name(o, "failed_challenge", r.failed_challenge);
+    if (r.unreachable)
+        o["unreachable"] = true;
     return o;
 }
 

@@ -59,6 +59,8 @@ struct pause_record
     std::chrono::system_clock::time_point since{};
     /// For a host: the kind of challenge whose validation failed last; empty where none did.
     std::string failed_challenge;
+    /// For a host: the self-check failed, the CA was not asked.
+    bool unreachable = false;
 };
 
 /// Whether a pause is not over yet. A clock that was set back since it began makes an end of it.

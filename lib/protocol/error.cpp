@@ -98,6 +98,8 @@ const char* message_of(errc e) noexcept
     case errc::no_server_name: return "the client named no host (no SNI)";
     case errc::damaged_state: return "the saved state is damaged";
     case errc::foreign_state: return "this is not a saved state, or one of a newer version";
+    case errc::lock_lost: return "the lock of the store was lost, and somebody else may hold it";
+    case errc::store_unavailable: return "the store can't be reached";
     case errc::shut_down: return "the certificate manager was shut down";
     }
     return "unknown error";

@@ -1,4 +1,5 @@
 #include "server/authority.hpp"
+#include "server/response.hpp"
 
 #include <acme/http.hpp>
 
@@ -90,12 +91,12 @@ std::optional<location> requested(const http::request_header<>& request)
     return location{*host, target == "*" ? "/" : std::string(target)};
 }
 
-http_response plain_text(http::status status, unsigned version, std::string body)
+http_response plain_text(http::status status, const http::request_header<>& request, std::string body)
 {
-    http_response response(status, version);
+    http_response response(status, request.version());
     response.set(http::field::content_type, "text/plain; charset=utf-8");
     response.body() = std::move(body);
-    response.prepare_payload();
+    frame_response(response, request.method());
     return response;
 }
 
@@ -105,10 +106,10 @@ http_response redirect_http(const http::request_header<>& request, std::uint16_t
 {
     auto where = requested(request);
     if (!where)
-        return plain_text(http::status::bad_request, request.version(), "No host to redirect to.\n");
+        return plain_text(http::status::bad_request, request, "No host to redirect to.\n");
     bool safe = request.method() == http::verb::get || request.method() == http::verb::head;
     auto status = safe ? http::status::moved_permanently : http::status::permanent_redirect;
-    auto response = plain_text(status, request.version(), "This is served over HTTPS.\n");
+    auto response = plain_text(status, request, "This is served over HTTPS.\n");
     auto port = https_port == 443 ? std::string() : ":" + std::to_string(https_port);
     response.set(http::field::location, "https://" + where->host + port + percent_encoded(where->target));
     return response;

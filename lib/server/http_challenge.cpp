@@ -45,7 +45,7 @@ http_response response_to(const http::request_header<>& request, const http_chal
         response.set(http::field::content_type, "application/octet-stream");
         response.body() = found->key_authorization;
     }
-    response.prepare_payload();
+    frame_response(response, request.method());
     return response;
 }
 
@@ -66,7 +66,7 @@ std::optional<http_response> answer_http_challenge(const http::request_header<>&
         return std::nullopt;
     const auto found = find(request, path.substr(prefix.size()), *certificates.credentials());
     if (found)
-        certificates.validation_answered(found->host);
+        certificates.validation_answered(found->host, "http-01");
     return response_to(request, found);
 }
 

@@ -95,7 +95,8 @@ asio::awaitable<connection_end> http_connection::run()
         }
         bool whole = parser.is_done();
         http_request request = parser.release();
-        if (request.version() >= 11 && request.count(http::field::host) != 1)
+        // Over plain HTTP the redirect judges the host, and a challenge does without.
+        if (read_bodies_ && request.version() >= 11 && request.count(http::field::host) != 1)
             co_return co_await refuse(http::status::bad_request);
         auto response = co_await answer(request);
         complete_response(response, request, whole && request.keep_alive() && !self_.draining, all_.time->now());

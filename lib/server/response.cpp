@@ -44,6 +44,16 @@ http_response plain_response(http::status status)
     return response;
 }
 
+void frame_response(http_response& response, http::verb method)
+{
+    // The length of a body that was left out already is known to whoever left it out.
+    const bool is_framed = method == http::verb::head && response.body().empty() && response.has_content_length();
+    if (!is_framed)
+        response.content_length(response.body().size());
+    if (method == http::verb::head)
+        response.body().clear();
+}
+
 void complete_response(
     http_response& response, const http_request& request, bool keep_alive, std::chrono::system_clock::time_point now)
 {
@@ -51,13 +61,12 @@ void complete_response(
     response.version(request.version());
     response.keep_alive(keep_alive && application_keeps_alive);
     response.erase(http::field::transfer_encoding);
-    response.erase(http::field::content_length);
-    if (may_have_body(response.result()))
-        response.content_length(response.body().size());
-    else
+    if (may_have_body(response.result())) {
+        frame_response(response, request.method());
+    } else {
+        response.erase(http::field::content_length);
         response.body().clear();
-    if (request.method() == http::verb::head)
-        response.body().clear();
+    }
     if (response.count(http::field::date) == 0)
         response.set(http::field::date, http_date(now));
     if (response.count(http::field::server) == 0)

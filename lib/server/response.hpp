@@ -15,6 +15,9 @@ std::string http_date(std::chrono::system_clock::time_point t);
 void complete_response(
     http_response& response, const http_request& request, bool keep_alive, std::chrono::system_clock::time_point now);
 
+/// Gives a response its Content-Length; the answer to HEAD loses its body.
+void frame_response(http_response& response, boost::beast::http::verb method);
+
 /// A short answer of the server's own.
 http_response plain_response(boost::beast::http::status status);
 

@@ -138,7 +138,7 @@ asio::awaitable<void> server_handshake::run()
         co_return;
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
-    certificates_.validation_answered(host);
+    certificates_.validation_answered(host, "tls-alpn-01");
     throw error(make_error_code(errc::challenge_answered), step_name).with_host(std::move(host));
 }
 

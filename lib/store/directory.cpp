@@ -1,3 +1,4 @@
+#include "store/change_queue.hpp"
 #include "store/failure.hpp"
 #include "store/key_lock.hpp"
 #include "store/object.hpp"
@@ -60,9 +61,12 @@ public:
     /// Waits for what was posted.
     void close()
     {
-        std::unique_ptr<workers> ended;
-        const std::lock_guard guard(mutex_);
-        ended = std::move(workers_);
+        {
+            std::unique_ptr<workers> ended;
+            const std::lock_guard guard(mutex_);
+            ended = std::move(workers_);
+        }
+        subscribers.close();
     }
 
     /// Jobs of one kind and key run in the order in which they were posted.
@@ -80,6 +84,7 @@ public:
     }
 
     const object_folder folder;
+    change_publisher subscribers;
 
 private:
     std::mutex mutex_;
@@ -121,14 +126,20 @@ asio::awaitable<std::optional<std::string>> load(shared_folder all, std::string 
 asio::awaitable<void> save(shared_folder all, std::string key, std::string value)
 {
     check_object(key, value);
-    std::function<void()> call = [all, key, value = std::move(value)] { all->folder.save(key, value); };
+    std::function<void()> call = [all, key, value = std::move(value)] {
+        all->folder.save(key, value);
+        all->subscribers.publish(key, value);
+    };
     co_await async_call(all, work::saving, "saving an object", std::move(key), std::move(call));
 }
 
 asio::awaitable<void> erase(shared_folder all, std::string key)
 {
     check_key(key);
-    std::function<void()> call = [all, key] { all->folder.erase(key); };
+    std::function<void()> call = [all, key] {
+        if (all->folder.erase(key))
+            all->subscribers.publish(key, std::nullopt);
+    };
     co_await async_call(all, work::saving, "erasing a saved object", std::move(key), std::move(call));
 }
 
@@ -206,6 +217,11 @@ public:
     asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) override
     {
         return take_lock(all_, locks_, std::move(name));
+    }
+
+    std::unique_ptr<subscription> watch(std::string prefix) override
+    {
+        return all_->subscribers.subscribe(std::move(prefix));
     }
 
 private:

@@ -43,6 +43,14 @@ public:
         return locks_->async_lock(std::move(name));
     }
 
+    asio::awaitable<bool> async_exchange(
+        std::string key, std::optional<std::string> expected, std::string desired) override
+    {
+        return exchange(contents_, std::move(key), std::move(expected), std::move(desired));
+    }
+
+    std::unique_ptr<subscription> watch(std::string prefix) override { return contents_->watch(std::move(prefix)); }
+
 private:
     // Awaitables start later, and may find the store gone: they share its contents.
     using contents = std::shared_ptr<file_contents>;
@@ -58,6 +66,15 @@ private:
         check_object(key, value);
         std::optional<std::string> changed(std::move(value));
         co_await all->async_change(std::move(key), std::move(changed));
+    }
+
+    static asio::awaitable<bool> exchange(
+        contents all, std::string key, std::optional<std::string> expected, std::string desired)
+    {
+        check_object(key, desired);
+        std::optional<std::string> changed(std::move(desired));
+        const file_contents::condition unchanged(std::move(expected));
+        co_return co_await all->async_change(std::move(key), std::move(changed), unchanged);
     }
 
     static asio::awaitable<void> erase(contents all, std::string key)

@@ -19,9 +19,9 @@ asio::awaitable<void> file_contents::async_open()
     return open(shared_from_this());
 }
 
-asio::awaitable<void> file_contents::async_change(std::string key, std::optional<std::string> value)
+asio::awaitable<bool> file_contents::async_change(std::string key, std::optional<std::string> value, condition expected)
 {
-    return change(shared_from_this(), std::move(key), std::move(value));
+    return change(shared_from_this(), std::move(key), std::move(value), std::move(expected));
 }
 
 asio::awaitable<void> file_contents::open(std::shared_ptr<file_contents> self)
@@ -39,25 +39,30 @@ asio::awaitable<void> file_contents::open(std::shared_ptr<file_contents> self)
         throw error(*w->failure);
 }
 
-asio::awaitable<void> file_contents::change(
-    std::shared_ptr<file_contents> self, std::string key, std::optional<std::string> value)
+asio::awaitable<bool> file_contents::change(
+    std::shared_ptr<file_contents> self, std::string key, std::optional<std::string> value, condition expected)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     wakeup done(executor);
     const auto w = std::make_shared<waiter>();
     w->notify = done.get_notifier();
-    if (!self->apply(std::move(key), std::move(value), w))
-        co_return;
+    if (!self->apply(std::move(key), std::move(value), expected, w))
+        co_return !w->refused;
     co_await done.async_wait("writing the state file");
     if (w->failure)
         throw error(*w->failure);
+    co_return true;
 }
 
-bool file_contents::apply(std::string key, std::optional<std::string> value, const std::shared_ptr<waiter>& w)
+bool file_contents::apply(
+    std::string key, std::optional<std::string> value, const condition& expected, const std::shared_ptr<waiter>& w)
 {
     const std::lock_guard guard(mutex_);
     if (!worker_)
         throw error(errc::shut_down, "writing the state file", file_.path().native() + ": the store is closed");
+    w->refused = expected && find_value(objects_, key) != *expected;
+    if (w->refused)
+        return false;
     // An erasure that failed, or is under way, is not yet on the disk though the object is gone here.
     if (!value && !objects_.contains(key) && durable_ == changes_)
         return false;
@@ -67,6 +72,7 @@ bool file_contents::apply(std::string key, std::optional<std::string> value, con
     write_posted_ = true;
     w->change = ++changes_;
     pending_[key] = changes_;
+    subscribers_.publish(key, value);
     if (value)
         objects_.insert_or_assign(std::move(key), std::move(*value));
     else
@@ -90,6 +96,7 @@ void file_contents::close()
 {
     const std::lock_guard guard(mutex_);
     worker_ = nullptr;
+    subscribers_.close();
 }
 
 void file_contents::read()
@@ -137,8 +144,20 @@ objects file_contents::merged()
         else
             theirs.erase(key);
     }
-    objects_ = std::move(theirs);
+    take_over(std::move(theirs));
     return objects_;
+}
+
+void file_contents::take_over(objects theirs)
+{
+    objects_.swap(theirs);
+    const objects& before = theirs;
+    for (const auto& [key, value] : objects_)
+        if (const auto old = before.find(key); old == before.end() || old->second != value)
+            subscribers_.publish(key, value);
+    for (const auto& [key, value] : before)
+        if (!objects_.contains(key))
+            subscribers_.publish(key, std::nullopt);
 }
 
 void file_contents::finish(std::uint64_t change, const std::optional<error>& failure)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/change_queue.hpp"
 #include "store/durable_file.hpp"
 #include "store/object.hpp"
 #include "store/wakeup.hpp"
@@ -29,11 +30,16 @@ public:
 
     /// Reads the file, on the worker.
     boost::asio::awaitable<void> async_open();
-    /// Applies the change (no value: erases) at once, and completes when it is durable.
-    boost::asio::awaitable<void> async_change(std::string key, std::optional<std::string> value);
+    /// What the object's value must be before a change.
+    using condition = std::optional<std::optional<std::string>>;
+    /// Applies the change (no value: erases) at once, and completes when it is durable. False where the condition was
+    /// not met.
+    boost::asio::awaitable<bool> async_change(
+        std::string key, std::optional<std::string> value, condition expected = std::nullopt);
 
     std::optional<std::string> find(std::string_view key) const;
     std::vector<std::string> list(std::string_view prefix) const;
+    std::unique_ptr<subscription> watch(std::string prefix) { return subscribers_.subscribe(std::move(prefix)); }
 
     /// The worker ends: no more changes.
     void close();
@@ -43,15 +49,17 @@ private:
     {
         std::uint64_t change = 0;
         wakeup::notifier notify;
+        bool refused = false;
         std::optional<error> failure;
     };
 
     static boost::asio::awaitable<void> open(std::shared_ptr<file_contents> self);
-    static boost::asio::awaitable<void> change(
-        std::shared_ptr<file_contents> self, std::string key, std::optional<std::string> value);
+    static boost::asio::awaitable<bool> change(
+        std::shared_ptr<file_contents> self, std::string key, std::optional<std::string> value, condition expected);
 
-    bool apply(std::string key, std::optional<std::string> value, const std::shared_ptr<waiter>& w);
-    void check_open() const;
+    bool apply(
+        std::string key, std::optional<std::string> value, const condition& expected, const std::shared_ptr<waiter>& w);
+    void take_over(objects theirs);
     void read();
     void write();
     objects merged();
@@ -61,6 +69,7 @@ private:
     mutable std::mutex mutex_;
     worker* worker_;
     objects objects_;
+    change_publisher subscribers_;
     std::vector<std::shared_ptr<waiter>> waiters_;
     // Changes are counted: those up to durable_ are on the disk.
     std::uint64_t changes_ = 0;

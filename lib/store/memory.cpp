@@ -1,3 +1,4 @@
+#include "store/change_queue.hpp"
 #include "store/key_lock.hpp"
 #include "store/object.hpp"
 
@@ -36,6 +37,17 @@ public:
         return locks_->async_lock(std::move(name));
     }
 
+    asio::awaitable<bool> async_exchange(
+        std::string key, std::optional<std::string> expected, std::string desired) override
+    {
+        return exchange(shared_from_this(), std::move(key), std::move(expected), std::move(desired));
+    }
+
+    std::unique_ptr<subscription> watch(std::string prefix) override
+    {
+        return subscribers_.subscribe(std::move(prefix));
+    }
+
 private:
     using self = std::shared_ptr<memory_store>;
 
@@ -50,15 +62,27 @@ private:
     {
         check_object(key, value);
         const std::lock_guard guard(store->mutex_);
-        store->objects_.insert_or_assign(std::move(key), std::move(value));
+        store->change(key, std::move(value));
         co_return;
+    }
+
+    static asio::awaitable<bool> exchange(
+        self store, std::string key, std::optional<std::string> expected, std::string desired)
+    {
+        check_object(key, desired);
+        const std::lock_guard guard(store->mutex_);
+        const bool equal = find_value(store->objects_, key) == expected;
+        if (equal)
+            store->change(key, std::move(desired));
+        co_return equal;
     }
 
     static asio::awaitable<void> erase(self store, std::string key)
     {
         check_key(key);
         const std::lock_guard guard(store->mutex_);
-        store->objects_.erase(key);
+        if (store->objects_.erase(key) != 0)
+            store->subscribers_.publish(key, std::nullopt);
         co_return;
     }
 
@@ -68,8 +92,16 @@ private:
         co_return keys_with_prefix(store->objects_, prefix);
     }
 
+    // With the mutex held.
+    void change(const std::string& key, std::string value)
+    {
+        subscribers_.publish(key, value);
+        objects_.insert_or_assign(key, std::move(value));
+    }
+
     std::mutex mutex_;
     objects objects_;
+    change_publisher subscribers_;
     std::shared_ptr<key_lock_table> locks_ = std::make_shared<key_lock_table>();
 };
 

@@ -154,17 +154,19 @@ void object_folder::save(std::string_view key, std::string_view value) const
     sync_folder(folder, fail);
 }
 
-void object_folder::erase(std::string_view key) const
+bool object_folder::erase(std::string_view key) const
 {
     const object_path where(key);
     const file_failure fail("erasing a saved object", where.under(path_));
     const descriptor folder = enter(open_root(fail, false), where.folders, false, fail);
     if (!folder)
-        return;
-    if (::unlinkat(folder.get(), where.file.c_str(), 0) != 0 && errno != ENOENT)
+        return false;
+    const bool there = ::unlinkat(folder.get(), where.file.c_str(), 0) == 0;
+    if (!there && errno != ENOENT)
         fail.raise(last_error(), "cannot be removed");
     // An earlier attempt may have come this far.
     sync_folder(folder, fail);
+    return there;
 }
 
 std::vector<std::string> object_folder::list(std::string_view prefix) const

@@ -30,7 +30,8 @@ public:
 
     std::optional<std::string> load(std::string_view key) const;
     void save(std::string_view key, std::string_view value) const;
-    void erase(std::string_view key) const;
+    /// Whether it was there.
+    bool erase(std::string_view key) const;
     /// Sorted.
     std::vector<std::string> list(std::string_view prefix) const;
 

@@ -204,6 +204,40 @@ asio::awaitable<std::unique_ptr<store::lock>> faulty_store::async_lock(std::stri
     co_return held;
 }
 
+asio::awaitable<void> faulty_store::async_guarded_save(std::string key, std::string value, const lock& guard)
+{
+    const auto behind = behind_;
+    const verdict v = co_await async_begin(operation::save, key);
+    v.throw_before();
+    co_await behind->async_guarded_save(std::move(key), std::move(value), guard);
+    v.throw_after();
+}
+
+asio::awaitable<void> faulty_store::async_guarded_erase(std::string key, const lock& guard)
+{
+    const auto behind = behind_;
+    const verdict v = co_await async_begin(operation::erase, key);
+    v.throw_before();
+    co_await behind->async_guarded_erase(std::move(key), guard);
+    v.throw_after();
+}
+
+asio::awaitable<bool> faulty_store::async_exchange(
+    std::string key, std::optional<std::string> expected, std::string desired)
+{
+    const auto behind = behind_;
+    const verdict v = co_await async_begin(operation::exchange, key);
+    v.throw_before();
+    const bool exchanged = co_await behind->async_exchange(std::move(key), std::move(expected), std::move(desired));
+    v.throw_after();
+    co_return exchanged;
+}
+
+std::unique_ptr<subscription> faulty_store::watch(std::string prefix)
+{
+    return behind_->watch(std::move(prefix));
+}
+
 void faulty_store::inject(store_fault f)
 {
     const std::lock_guard guard(script_->mutex);

@@ -54,6 +54,9 @@ public:
     /// the certificate is issued; it is valid from `now` on.
     std::optional<refusal> order(std::size_t host, const validity* replaced, bool names_replaced, time_point now);
 
+    /// Brings what the CA knows of a host near, before it is asked.
+    void prefetch(std::size_t host) const noexcept { __builtin_prefetch(&sets_[host], 1); }
+
     /// The window of a host's certificate, or why there is no answer.
     std::optional<refusal> ask(std::size_t host, const validity& v, time_point now, renewal_info& answer) const;
 

@@ -250,6 +250,27 @@ BOOST_AUTO_TEST_CASE(waiters_are_bounded_for_one_host_and_in_all)
     BOOST_TEST(w.orders() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(waiters_are_bounded_for_one_client)
+{
+    world w([](config& c) { c.max_waiters_per_client = 2; });
+    const auto from = [&](const char* host, const char* address) {
+        client_hello hello(host);
+        hello.client_address = boost::asio::ip::make_address(address);
+        return w.start(w.manager->async_get_certificate(hello));
+    };
+    std::vector<outcome_ptr> admitted;
+    admitted.push_back(from("a.example.com", "2001:db8::1"));
+    admitted.push_back(from("b.example.com", "2001:db8::2"));
+    const auto third = from("a.example.com", "2001:db8::3");
+    admitted.push_back(from("a.example.com", "2001:db8:0:1::3"));
+    admitted.push_back(from("a.example.com", "192.0.2.1"));
+    admitted.push_back(w.shake_hands("a.example.com"));
+    BOOST_TEST((w.wait_refused(third).code() == errc::too_many_waiters));
+    for (auto& o : admitted)
+        BOOST_TEST(w.wait(o));
+    BOOST_TEST(w.wait(from("c.example.com", "2001:db8::3")));
+}
+
 BOOST_AUTO_TEST_CASE(places_of_cancelled_waiters_are_free_again)
 {
     world w([](config& c) { c.max_waiters = 2; });

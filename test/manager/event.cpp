@@ -68,7 +68,8 @@ BOOST_AUTO_TEST_CASE(a_failure_is_told_with_its_cause_and_the_next_attempt)
 
 BOOST_AUTO_TEST_CASE(the_others_name_what_they_are_about)
 {
-    BOOST_TEST(describe(validation_answered{"www.example.com"}) == "validation answered for www.example.com");
+    BOOST_TEST(describe(validation_answered{"www.example.com", "http-01"}) ==
+        "http-01 validation answered for www.example.com");
     const auto failed = describe(save_failed{"ca.test/account", failure_of(errc::damaged_state)});
     BOOST_TEST(has(failed, "ca.test/account"));
     BOOST_TEST(has(failed, "the CA said"));
@@ -79,11 +80,11 @@ BOOST_AUTO_TEST_CASE(the_others_name_what_they_are_about)
 BOOST_AUTO_TEST_CASE(hostile_text_can_not_leave_its_line)
 {
     const std::string hostile = "a\r\nINFO all is well\x1b[2J\x7f\n";
-    BOOST_TEST(is_one_clean_line(describe(validation_answered{hostile})));
+    BOOST_TEST(is_one_clean_line(describe(validation_answered{hostile, "http-01"})));
     BOOST_TEST(is_one_clean_line(describe(account_registered{hostile, true})));
     BOOST_TEST(is_one_clean_line(describe(issuance_failed{hostile, false, failure_of(errc::dns).with_host(hostile)})));
     BOOST_TEST(is_one_clean_line(describe(save_failed{hostile, failure_of(errc::dns)})));
-    BOOST_TEST(describe(validation_answered{std::string(1'000'000, 'x')}).size() < 10'000U);
+    BOOST_TEST(describe(validation_answered{std::string(1'000'000, 'x'), "http-01"}).size() < 10'000U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

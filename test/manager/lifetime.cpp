@@ -364,7 +364,7 @@ BOOST_FIXTURE_TEST_CASE(cancellations_and_replaced_states_from_all_threads_do_no
         if (n % 50 == 0)
             m.unmarshal(empty);
         if (n % 20 == 0)
-            m.validation_answered(host);
+            m.validation_answered(host, "tls-alpn-01");
     }
     while (ended < calls)
         std::this_thread::sleep_for(std::chrono::milliseconds(1));

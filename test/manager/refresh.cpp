@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(an_event_sink_that_throws_disturbs_nothing)
         };
     });
     BOOST_TEST(w.get("a.example.com"));
-    w.manager->validation_answered("a.example.com");
+    w.manager->validation_answered("a.example.com", "tls-alpn-01");
     w.run_until([&] { return w.orders() == 2; });
     w.validation_error = "no route to host";
     BOOST_TEST((w.refusal("b.example.com").code() == errc::authorization_invalid));
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(an_event_sink_that_throws_disturbs_nothing)
 BOOST_AUTO_TEST_CASE(an_answered_validation_is_told)
 {
     world w;
-    w.manager->validation_answered("a.example.com");
+    w.manager->validation_answered("a.example.com", "tls-alpn-01");
     w.settle();
     BOOST_REQUIRE(w.told<validation_answered>().size() == 1U);
     BOOST_TEST(w.told<validation_answered>()[0].host == "a.example.com");

@@ -89,19 +89,34 @@ BOOST_AUTO_TEST_CASE(a_cleared_schedule_takes_hosts_again)
     BOOST_TEST(s.size() == 1U);
 }
 
-// Against a plain map: whatever is done to it, the schedule says the same.
-BOOST_AUTO_TEST_CASE(random_changes_agree_with_a_plain_map)
+BOOST_AUTO_TEST_CASE(the_ends_of_time_are_moments_like_others)
+{
+    schedule s;
+    s.set(host(1), schedule::time_point::max());
+    s.set(host(2), schedule::time_point::min());
+    s.set(host(3), at(-1));
+    BOOST_TEST((s.next() == schedule::time_point::min()));
+    BOOST_TEST((s.take_due(at(0)) == names{host(2), host(3)}));
+    BOOST_TEST((s.next() == schedule::time_point::max()));
+    BOOST_TEST((s.take_due(schedule::time_point::max()) == names{host(1)}));
+}
+
+// Against a plain map: whatever is done to it, the schedule says the same, within an hour as over a year, with few
+// hosts as with so many that an hour's are not put aside.
+void compare_with_plain_map(int hosts, int span)
 {
     std::mt19937 random(20260601);
     schedule s;
     std::map<std::string, int> model;
-    for (int step = 0; step < 20'000; ++step) {
-        const std::string name = host(static_cast<int>(random() % 50));
-        const int when = static_cast<int>(random() % 1'000);
+    for (int n = 50; n < hosts; ++n)
+        s.set(host(n), at(n % span)), model[host(n)] = n % span;
+    for (int step = 0; step < 5'000; ++step) {
+        const std::string name = host(static_cast<int>(random() % static_cast<unsigned>(hosts)));
+        const int when = static_cast<int>(random() % static_cast<unsigned>(span));
         switch (random() % 8) {
         case 0: s.erase(name), model.erase(name); break;
         case 1: {
-            const int now = when / 10;
+            const int now = when / (hosts / 5);
             std::vector<int> expected;
             for (auto& [h, t] : model)
                 if (t <= now)
@@ -122,8 +137,16 @@ BOOST_AUTO_TEST_CASE(random_changes_agree_with_a_plain_map)
         if (!model.empty()) {
             const auto by_time = [](const auto& a, const auto& b) { return a.second < b.second; };
             BOOST_REQUIRE((s.next() == at(std::min_element(model.begin(), model.end(), by_time)->second)));
+            BOOST_REQUIRE(model.at(*s.first()) == std::min_element(model.begin(), model.end(), by_time)->second);
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(random_changes_agree_with_a_plain_map)
+{
+    for (const int hosts : {50, 3'000})
+        for (const int span : {1'000, 20'000, 400'000, 40'000'000})
+            compare_with_plain_map(hosts, span);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -54,6 +54,7 @@ state full_state()
     failed.count = 2;
     failed.why = "nobody answers";
     failed.failed_challenge = "http-01";
+    failed.unreachable = true;
     return s;
 }
 
@@ -77,7 +78,7 @@ bool names_place_and_key(const error& e, const std::string& object_key)
 // What the first version did not save yet.
 bool is_later(std::string_view member)
 {
-    return member == "challenge" || member == "failed_challenge";
+    return member == "challenge" || member == "failed_challenge" || member == "unreachable";
 }
 
 BOOST_AUTO_TEST_SUITE(saved_state)
@@ -116,6 +117,7 @@ BOOST_AUTO_TEST_CASE(everything_survives_the_round_trip)
     BOOST_TEST(failed.count == 2U);
     BOOST_TEST(failed.why == "nobody answers");
     BOOST_TEST(failed.failed_challenge == "http-01");
+    BOOST_TEST(failed.unreachable);
     BOOST_TEST((encode(after, keys) == encode(before, keys)));
 }
 
@@ -262,16 +264,18 @@ BOOST_AUTO_TEST_CASE(a_state_of_the_first_version_is_read)
     std::size_t left_out = 0;
     for (const auto& [name, value] : encode(full_state(), keys)) {
         auto members = json::parse(value).as_object();
-        left_out += members.erase("challenge") + members.erase("failed_challenge");
+        for (const char* later : {"challenge", "failed_challenge", "unreachable"})
+            left_out += members.erase(later);
         old[name] = json::serialize(members);
     }
-    BOOST_TEST(left_out == 3U);
+    BOOST_TEST(left_out == 4U);
     old[keys.failure("d.example.com")] = R"({"until":1780000000,"count":2,"why":"nobody answers","since":1779999000})";
     const state read = decode(old, keys, "test");
     BOOST_TEST(read.certificates.at("a.example.com").challenge.empty());
     BOOST_TEST(read.certificates.at("a.example.com").failed_challenge.empty());
     BOOST_TEST((read.certificates.at("a.example.com").plan == full_state().certificates.at("a.example.com").plan));
     BOOST_TEST(read.failures.at("c.example.com").failed_challenge.empty());
+    BOOST_TEST(!read.failures.at("c.example.com").unreachable);
     BOOST_TEST(read.failures.at("d.example.com").count == 2U);
     // What says nothing new is written as it was.
     BOOST_TEST((encode(read, keys) == old));

@@ -258,6 +258,25 @@ BOOST_AUTO_TEST_CASE(a_name_that_does_not_lead_here_is_not_ordered)
     BOOST_TEST((w.wait_refused(w.shake_hands("nowhere.example.com")).code() == errc::recently_failed));
     BOOST_TEST(w.told<host_refused>().size() == 5U);
     BOOST_TEST(w.told<issuance_failed>().empty());
+    // But never for longer than an hour.
+    for (int n = 0; n < 5; ++n) {
+        w.pass(hours(1) + minutes(1));
+        BOOST_TEST((w.wait_refused(w.shake_hands("nowhere.example.com")).code() == errc::self_check_failed));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_allow_list_outweighs_a_failed_self_check)
+{
+    const deaf_port nobody;
+    world w([&](config& c) {
+        c.self_check.enabled = true;
+        c.self_check.tls_port = nobody.number();
+        c.self_check.resolver = resolver_of({});
+    });
+    BOOST_TEST((w.wait_refused(w.shake_hands("a.example.com")).code() == errc::self_check_failed));
+    BOOST_TEST((w.wait_refused(w.shake_hands("a.example.com")).code() == errc::recently_failed));
+    w.manager->set_hosts({"a.example.com"});
+    BOOST_TEST(w.wait(w.shake_hands("a.example.com")));
 }
 
 BOOST_AUTO_TEST_CASE(vouched_names_need_no_self_check)

@@ -138,7 +138,11 @@ BOOST_DATA_TEST_CASE(the_location_is_the_same_resource_over_https_or_there_is_no
 BOOST_AUTO_TEST_CASE(a_method_with_a_body_keeps_it)
 {
     BOOST_TEST(redirect(http::verb::get, "a.example", "/").result_int() == 301U);
-    BOOST_TEST(redirect(http::verb::head, "a.example", "/").result_int() == 301U);
+    const auto head = redirect(http::verb::head, "a.example", "/");
+    BOOST_TEST(head.result_int() == 301U);
+    BOOST_TEST(head.body() == "");
+    BOOST_TEST(
+        head[http::field::content_length] == redirect(http::verb::get, "a.example", "/")[http::field::content_length]);
     for (auto method : {http::verb::post, http::verb::put, http::verb::delete_, http::verb::patch, http::verb::options,
              http::verb::unknown})
         BOOST_TEST(redirect(method, "a.example", "/").result_int() == 308U);

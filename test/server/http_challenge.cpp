@@ -121,8 +121,10 @@ BOOST_DATA_TEST_CASE(exactly_the_pending_tokens_are_answered, data::make(targets
             continue;
         BOOST_TEST(response->result_int() == c.status);
         BOOST_TEST(response->count(http::field::location) == 0U);
-        BOOST_TEST((response->body() == token + ".thumbprint") == (c.status == 200));
-        BOOST_TEST((*response)[http::field::content_length] == std::to_string(response->body().size()));
+        const auto whole = *answer(http::verb::get, c.target);
+        BOOST_TEST((whole.body() == token + ".thumbprint") == (c.status == 200));
+        BOOST_TEST(response->body() == (method == http::verb::head ? "" : whole.body()));
+        BOOST_TEST((*response)[http::field::content_length] == std::to_string(whole.body().size()));
         if (c.status == 200)
             BOOST_TEST((*response)[http::field::content_type] == "application/octet-stream");
     }
@@ -251,12 +253,18 @@ BOOST_AUTO_TEST_CASE(a_challenge_is_answered_and_all_else_redirected)
         BOOST_TEST(refused.find("Location") == refused.npos);
     }
     BOOST_TEST(ask("GET /").starts_with("HTTP/1.1 301 "));
-    // One for GET, one for HEAD.
+    // Whatever the Host field says, if there is one.
+    for (const auto& host : {"", "Host: b.example\r\nHost: [::1]\r\n"}) {
+        const auto request = "GET " + prefix + wanted.token + " HTTP/1.1\r\n" + host + "\r\n";
+        BOOST_TEST(b.run(talk_tcp(where.http.at(0).port(), request)).starts_with("HTTP/1.1 200 "), host);
+    }
+    BOOST_TEST(b.run(talk_tcp(where.http.at(0).port(), "GET / HTTP/1.1\r\n\r\n")).starts_with("HTTP/1.1 400 "));
+    // Three for GET, one for HEAD.
     auto answered = [this] {
         return std::count_if(b.events.begin(), b.events.end(), [](const event& e) {
             const auto* told = std::get_if<validation_answered>(&e);
-            return told && told->host == "a.example";
-        }) == 2;
+            return told && told->host == "a.example" && told->challenge == "http-01";
+        }) == 4;
     };
     b.wait_for(answered);
 }

@@ -86,9 +86,14 @@ BOOST_AUTO_TEST_CASE(framing_is_never_the_applications)
 BOOST_AUTO_TEST_CASE(head_has_the_length_without_the_body)
 {
     http_request head(http::verb::head, "/", 11);
-    auto text = sent(with_body("hello"), head);
-    BOOST_TEST(has(text, "Content-Length: 5\r\n"));
-    BOOST_TEST(text.ends_with("\r\n\r\n"));
+    auto without = with_body("");
+    without.content_length(5);
+    for (auto& response : {with_body("hello"), without}) {
+        auto text = sent(response, head);
+        BOOST_TEST(has(text, "Content-Length: 5\r\n"));
+        BOOST_TEST(text.ends_with("\r\n\r\n"));
+    }
+    BOOST_TEST(has(sent(with_body(""), head), "Content-Length: 0\r\n"));
 }
 
 BOOST_AUTO_TEST_CASE(a_status_without_a_body_has_none)

@@ -404,6 +404,7 @@ BOOST_DATA_TEST_CASE(a_validation_is_answered_without_the_applications_settings,
     b.run(pause(20ms));
     BOOST_TEST_REQUIRE(b.events.size() == 1U);
     BOOST_TEST(std::get<validation_answered>(b.events[0]).host == "v.example");
+    BOOST_TEST(std::get<validation_answered>(b.events[0]).challenge == "tls-alpn-01");
 }
 
 BOOST_DATA_TEST_CASE(a_validation_without_a_challenge_gets_no_certificate_at_all, data::make(versions), version)

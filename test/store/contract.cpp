@@ -1,5 +1,6 @@
 #include "store/scratch.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -186,6 +187,115 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_awaitable_may_start_after_the_stores_end, kind,
     BOOST_TEST(run(std::move(lock)).get() != nullptr);
     const auto e = failure_of([&] { run(std::move(save)); });
     BOOST_TEST((!e || e->code() == errc::shut_down));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_exchange_is_for_who_knows_the_value, kind, stores)
+{
+    kind k;
+    const auto s = k.make();
+    BOOST_TEST(!run(s->async_exchange("a", "0", "1")));
+    BOOST_TEST(!run(s->async_load("a")).has_value());
+    BOOST_TEST(run(s->async_exchange("a", std::nullopt, "1")));
+    BOOST_TEST(!run(s->async_exchange("a", std::nullopt, "2")));
+    BOOST_TEST(!run(s->async_exchange("a", "", "2")));
+    BOOST_TEST((run(s->async_load("a")) == "1"));
+    BOOST_TEST(run(s->async_exchange("a", "1", "2")));
+    BOOST_TEST((run(s->async_load("a")) == "2"));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(exchanges_of_many_threads_are_one_after_the_other, kind, stores)
+{
+    constexpr int coroutines = 4;
+    constexpr int rounds = 25;
+    kind k;
+    const auto s = k.make();
+    asio::thread_pool pool(coroutines);
+    std::atomic<int> failures = 0;
+    const auto work = [&]() -> asio::awaitable<void> {
+        for (int i = 0; i < rounds;) {
+            const auto sum = co_await s->async_load("sum");
+            const std::string next = std::to_string(sum ? std::stoi(*sum) + 1 : 1);
+            i += co_await s->async_exchange("sum", sum, next) ? 1 : 0;
+        }
+    };
+    for (int who = 0; who < coroutines; ++who)
+        asio::co_spawn(asio::make_strand(pool), work(), [&](std::exception_ptr e) { failures += e ? 1 : 0; });
+    pool.join();
+    BOOST_TEST(failures == 0);
+    BOOST_TEST((run(s->async_load("sum")) == std::to_string(coroutines * rounds)));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(who_holds_a_lock_writes_under_it, kind, stores)
+{
+    kind k;
+    const auto s = k.make();
+    const auto held = run(s->async_lock("lock"));
+    BOOST_TEST(held->held());
+    run(s->async_guarded_save("a", "1", *held));
+    BOOST_TEST((run(s->async_load("a")) == "1"));
+    run(s->async_guarded_erase("a", *held));
+    run(s->async_guarded_erase("a", *held));
+    BOOST_TEST(!run(s->async_load("a")).has_value());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_subscription_tells_all_that_changes_after_its_beginning, kind, stores)
+{
+    using change = store_change::kind;
+    kind k;
+    auto s = k.make();
+    run(s->async_save("host/a", "0"));
+    const auto hosts = s->watch("host/");
+    BOOST_REQUIRE(hosts);
+    BOOST_TEST((run(hosts->async_receive()).what == change::anything));
+    run(s->async_save("hosts", "1"));
+    run(s->async_save("host/a", "1"));
+    run(s->async_save("host/b", "2"));
+    run(s->async_erase("host/a"));
+    run(s->async_exchange("host/c", std::nullopt, "3"));
+    const auto expect = [&](change what, const char* key, const char* value) {
+        const auto c = run(hosts->async_receive());
+        BOOST_TEST((c.what == what));
+        BOOST_TEST(c.key == key);
+        BOOST_TEST(c.value == value);
+    };
+    expect(change::saved, "host/a", "1");
+    expect(change::saved, "host/b", "2");
+    expect(change::erased, "host/a", "");
+    expect(change::saved, "host/c", "3");
+    s.reset();
+    const auto end = failure_of([&] { run(hosts->async_receive()); });
+    BOOST_TEST((end && end->code() == errc::shut_down));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_receiver_is_woken_and_a_cancelled_one_loses_nothing, kind, stores)
+{
+    kind k;
+    const auto s = k.make();
+    const auto all = s->watch("");
+    run(all->async_receive());
+    asio::io_context io;
+    asio::cancellation_signal cancel;
+    boost::system::error_code ec;
+    const auto cancelled = [&](std::exception_ptr e, store_change) {
+        const auto thrown = failure_of([&] { std::rethrow_exception(e); });
+        ec = thrown ? thrown->code() : boost::system::error_code();
+    };
+    asio::co_spawn(io, all->async_receive(), asio::bind_cancellation_slot(cancel.slot(), cancelled));
+    io.poll();
+    cancel.emit(asio::cancellation_type::terminal);
+    io.restart();
+    io.run();
+    BOOST_TEST((ec == asio::error::operation_aborted));
+
+    std::optional<store_change> told;
+    asio::co_spawn(io, all->async_receive(), [&](std::exception_ptr, store_change c) { told = std::move(c); });
+    io.restart();
+    io.poll();
+    BOOST_TEST(!told.has_value());
+    run(s->async_save("a", "1"));
+    io.run();
+    BOOST_REQUIRE(told.has_value());
+    BOOST_TEST(told->key == "a");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

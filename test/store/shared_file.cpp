@@ -81,6 +81,22 @@ BOOST_AUTO_TEST_CASE(two_processes_lose_none_of_each_others_saves)
     BOOST_TEST(run(after->async_list("")).size() == 2U * saves);
 }
 
+BOOST_AUTO_TEST_CASE(a_subscription_tells_what_a_save_finds_of_the_others)
+{
+    const scratch_folder folder;
+    const auto one = open(folder / "acme.cache");
+    run(one->async_save("a", "1"));
+    const auto other = open(folder / "acme.cache");
+    const auto told = one->watch("");
+    run(told->async_receive());
+    run(other->async_save("b", "2"));
+    run(other->async_erase("a"));
+    run(one->async_save("c", "3"));
+    const char* const expected[] = {"c", "b", "a"};
+    for (const char* key : expected)
+        BOOST_TEST(run(told->async_receive()).key == key);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace

@@ -18,7 +18,6 @@ HEADER_ONLY = {
     "resource": "protocol",
     "self_check": "transport",
     "serve": "server",
-    "store": "store",
     "transport": "transport",
 }
 

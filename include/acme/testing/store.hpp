@@ -20,7 +20,8 @@ enum class operation
     save,
     erase,
     list,
-    lock
+    lock,
+    exchange
 };
 
 /// Which operations of a store fail, and how. By itself: the next of that kind, once, with no_space_on_device.
@@ -86,6 +87,13 @@ public:
     boost::asio::awaitable<void> async_erase(std::string key) override;
     boost::asio::awaitable<std::vector<std::string>> async_list(std::string prefix) override;
     boost::asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) override;
+    /// As `save` and `erase`.
+    boost::asio::awaitable<void> async_guarded_save(std::string key, std::string value, const lock& guard) override;
+    boost::asio::awaitable<void> async_guarded_erase(std::string key, const lock& guard) override;
+    boost::asio::awaitable<bool> async_exchange(
+        std::string key, std::optional<std::string> expected, std::string desired) override;
+    /// Never fails.
+    std::unique_ptr<subscription> watch(std::string prefix) override;
 
     void inject(store_fault f);
     /// Later operations do not fail. Those that stall go on stalling.
