@@ -1,6 +1,7 @@
 // A web server with a certificate for each host name that it is asked for, and the usual options.
 
 #include "arguments.hpp"
+#include "cache.hpp"
 
 #include <acme/manager.hpp>
 #include <acme/serve.hpp>
@@ -25,7 +26,7 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --http ADDR:PORT      HTTP, redirected to HTTPS ([::]:80; only HTTPS where just --https is given)
   --directory URL       the CA's ACME directory (Let's Encrypt)
   --ca-bundle FILE      trust anchors for the CA's own server, PEM
-  --cache PATH          keeps certificates in this file
+  --cache PATH          keeps certificates in this file, or folder (one that exists, or PATH ends in /)
   --host NAME           a host for which certificates are allowed; repeatable (any host)
   --email ADDR          contact address for the CA
   --threads N           threads that serve (1)
@@ -133,7 +134,7 @@ asio::awaitable<void> serve(acme::manager& certificates, const settings& s)
 {
     using namespace asio::experimental::awaitable_operators;
     if (!s.cache.empty())
-        co_await certificates.async_cache_file(s.cache);
+        co_await use_cache(certificates, s.cache);
     if (!s.hosts.empty())
         certificates.set_hosts(s.hosts);
     auto server = s.redirect ? acme::async_serve(certificates, answer, s.serve)

@@ -2,6 +2,7 @@
 // the CA's validations. With --cache the account, and certificates that are still good, are used again.
 
 #include "arguments.hpp"
+#include "cache.hpp"
 
 #include <acme/manager.hpp>
 #include <acme/serve.hpp>
@@ -56,7 +57,7 @@ asio::awaitable<void> run(acme::manager& certificates, const arguments& given)
     if (::access(folder.c_str(), W_OK | X_OK) != 0)
         throw std::system_error(errno, std::system_category(), folder);
     if (given.has("--cache"))
-        co_await certificates.async_cache_file(given.get("--cache"));
+        co_await use_cache(certificates, given.get("--cache"));
     auto obtained = obtain(certificates, given.words(), folder);
     // The server listens before the other begins; whichever ends first ends both.
     auto server = acme::async_serve_https(certificates, nothing_here, options);
@@ -81,7 +82,7 @@ try {
     arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--cache", "--out"});
     if (given.words().empty())
         throw std::invalid_argument("usage: obtain [--https ADDR:PORT] [--directory URL] [--ca-bundle FILE] "
-                                    "[--cache FILE] [--out FOLDER] HOST...");
+                                    "[--cache PATH] [--out FOLDER] HOST...");
     acme::config options;
     options.directory_url = given.get("--directory", options.directory_url);
     options.https.ca_file = given.get("--ca-bundle");

@@ -147,7 +147,9 @@ public:
     /// foreign or unreadable; the file is then left untouched and the manager unchanged.
     boost::asio::awaitable<void> async_cache_file(std::filesystem::path path);
 
-    /// The same with any store. At most one store; a second call throws `errc::second_store`.
+    /// The same with any store, such as one of `async_open_directory_store`. An object of one host that the store calls
+    /// damaged or foreign is passed over, and told of as `state_refused`. At most one store; a second call throws
+    /// `errc::second_store`.
     boost::asio::awaitable<void> async_use_store(std::shared_ptr<store> where);
 
     /// The whole state (account with its key, certificates with their keys, hosts, limits) as an opaque string. It

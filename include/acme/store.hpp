@@ -153,4 +153,34 @@ std::shared_ptr<store> make_memory_store();
 /// mended. One that is removed is written anew.
 boost::asio::awaitable<std::shared_ptr<store>> async_open_file_store(std::filesystem::path path);
 
+/// A folder with a file for each object: for servers beyond some hundreds of hosts. A change costs one small file,
+/// however many there are. Opening it reads none of them, and listing 100,000 keys takes a tenth of a second.
+///
+/// The folder is made, mode 0700, where it is absent; its parent must be there. An empty one becomes a store. One that
+/// has other things in it, or that a newer version of this library wrote, is refused (`errc::foreign_state`) and left
+/// untouched. So is what is no folder, or can't be made or opened (the system's error). The folder is found by its
+/// path at each operation: while it is gone (a disk that is not mounted) operations fail, and they succeed again as
+/// soon as it is back. Links below it are not followed.
+///
+/// Key "a/b" is file "a/b=", mode 0600: a header line with version and SHA-256 of what follows, then the object as
+/// JSON. A save writes a temporary file, syncs it, renames it into its place and syncs that folder, so a file is whole
+/// at any moment, and a save that fails leaves the old value, or the new one where only the last step failed. What a
+/// crash leaves of a temporary file is removed when the store is opened next. Folders that have become empty stay.
+///
+/// An object that fails its checksum, or is not a regular file of this library's (`errc::damaged_state`,
+/// `errc::foreign_state`), or can't be read (the system's error), is listed, and loading it fails with an error that
+/// names file and cause. It is left where it is until that object is saved or erased; the others are not affected.
+///
+/// Blocking calls run on six threads of the store's own, which take no signals: four that save and erase, those of one
+/// key in the order in which they came, and two for all else. Destroying the store waits for the calls that are under
+/// way.
+///
+/// Any number of processes of one machine and one user may use a folder: each sees what the others have saved, and of
+/// an object that several save at once, one is there whole. Subscriptions tell what this store saves and erases. Locks
+/// hold among all of them, and end with the process that holds them, however it ends. In one store they are served in
+/// the order in which they were asked for; a lock that another process, or another store, holds is tried again five
+/// times a second at least. The folder should be on a local file system: it must have locks (`fcntl`), and atomic
+/// renaming.
+boost::asio::awaitable<std::shared_ptr<store>> async_open_directory_store(std::filesystem::path path);
+
 } // namespace acme

@@ -285,6 +285,7 @@ private:
     void refuse_second_store() const;
     asio::awaitable<void> load_from(std::shared_ptr<store> where, std::string place);
     asio::awaitable<objects> load_objects(std::shared_ptr<store> where, std::vector<std::string>& left);
+    asio::awaitable<std::optional<std::string>> load_or_tell(std::shared_ptr<store> where, std::string name);
     bool is_stored(const std::string& key) const;
     std::set<std::string> merge(state loaded);
     asio::awaitable<std::optional<error>> save(std::string key);

@@ -200,7 +200,7 @@ asio::awaitable<std::optional<std::string>> manager::core::load_certificate(std:
     try {
         value = co_await store_->async_load(key);
     } catch (const error& e) {
-        if (e.code() == asio::error::operation_aborted || !can_not_wait(host))
+        if (e.code() == asio::error::operation_aborted || is_unusable(e) || !can_not_wait(host))
             throw;
     }
     co_return value;
@@ -215,14 +215,16 @@ asio::awaitable<std::optional<certificate_record>> manager::core::stored_certifi
     if (!store_)
         co_return found;
     auto key = keys_.certificate(host);
-    auto value = co_await load_certificate(host);
-    if (!value)
-        co_return found;
     try {
+        auto value = co_await load_certificate(host);
+        if (!value)
+            co_return found;
         state s;
         decode_object(s, keys_, key, *value, "the store");
         found = s.certificates.at(host);
     } catch (const error& e) {
+        if (!is_unusable(e))
+            throw;
         state_refused refused{key, e};
         if (tell_of_damage)
             tell(refused);

@@ -119,23 +119,28 @@ asio::awaitable<void> manager::core::fetch(std::string host)
     auto turn = co_await save_locks_->async_lock(key);
     if (!stored_.contains(host))
         co_return;
-    auto value = co_await store_->async_load(key);
+    state one;
+    std::optional<error> unusable;
+    try {
+        auto value = co_await store_->async_load(key);
+        if (value)
+            decode_object(one, keys_, key, *value, "the store");
+    } catch (const error& e) {
+        if (!is_unusable(e))
+            throw;
+        unusable = e;
+    }
     auto place = stored_.find(host);
     if (place == stored_.end())
         co_return;
     auto planned = place->second;
     stored_.erase(place);
-    if (!value)
-        co_return;
-    state one;
-    try {
-        decode_object(one, keys_, key, *value, "the store");
-    } catch (const error& e) {
-        state_refused told{key, e};
+    if (unusable) {
+        state_refused told{key, *unusable};
         tell(told);
-        co_return;
+    } else if (auto it = one.certificates.find(host); it != one.certificates.end()) {
+        take_in(host, std::move(it->second), planned);
     }
-    take_in(host, std::move(one.certificates.at(host)), planned);
 }
 
 // `planned` is the next step of an earlier stay in memory.

@@ -31,6 +31,12 @@ private:
     bool& flag_;
 };
 
+bool is_of_one_host(const state_keys& keys, const std::string& key)
+{
+    return key.starts_with(keys.certificate({})) || key.starts_with(keys.order({})) ||
+        key.starts_with(keys.failure({}));
+}
+
 error saving_error()
 {
     try {
@@ -106,11 +112,26 @@ asio::awaitable<objects> manager::core::load_objects(std::shared_ptr<store> wher
                 continue;
             }
         }
-        auto value = co_await where->async_load(name);
+        auto value = co_await load_or_tell(where, name);
         if (value)
             found[name] = std::move(*value);
     }
     co_return found;
+}
+
+// What is of one host does not keep the others from being served.
+asio::awaitable<std::optional<std::string>> manager::core::load_or_tell(std::shared_ptr<store> where, std::string name)
+{
+    std::optional<std::string> value;
+    try {
+        value = co_await where->async_load(name);
+    } catch (const error& e) {
+        if (!is_unusable(e) || !is_of_one_host(keys_, name))
+            throw;
+        state_refused told{name, e};
+        tell(told);
+    }
+    co_return value;
 }
 
 // What is in memory stays where the loaded state has nothing newer; returns the keys that the store does not have so.

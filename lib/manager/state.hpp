@@ -5,6 +5,7 @@
 #include "store/archive.hpp"
 
 #include <acme/certificate.hpp>
+#include <acme/error.hpp>
 #include <acme/key.hpp>
 
 #include <chrono>
@@ -126,6 +127,12 @@ std::string encode(const order_record& r);
 std::string encode(const limit_record& r);
 std::string encode(const pause_record& r);
 std::string encode(const std::set<std::string>& hosts);
+
+/// An object is damaged, or none of this library's: loading it again will not help.
+inline bool is_unusable(const error& e)
+{
+    return e.code() == errc::damaged_state || e.code() == errc::foreign_state;
+}
 
 /// The objects of a whole state, and back. `decode_object` adds one object to `to`; it ignores keys of other
 /// directories and of later versions, and throws `acme::error`

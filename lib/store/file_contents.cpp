@@ -1,32 +1,13 @@
 #include "store/file_contents.hpp"
 
 #include "store/archive.hpp"
+#include "store/failure.hpp"
 
 #include <boost/asio/this_coro.hpp>
-
-#include <exception>
 
 namespace acme {
 
 namespace asio = boost::asio;
-
-namespace {
-
-// What the blocking call on the worker failed with, for the coroutine that waits for it.
-template <class Call>
-std::optional<error> failure_of(const char* step, const std::string& path, Call call)
-{
-    try {
-        call();
-        return std::nullopt;
-    } catch (const error& e) {
-        return e;
-    } catch (const std::exception& e) {
-        return error(make_error_code(boost::system::errc::not_enough_memory), step, path + ": " + e.what());
-    }
-}
-
-} // namespace
 
 file_contents::file_contents(const std::filesystem::path& path, worker& w)
     : file_(path)

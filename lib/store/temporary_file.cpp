@@ -1,10 +1,8 @@
 #include "store/temporary_file.hpp"
 
+#include "store/file_access.hpp"
+
 #include <algorithm>
-#include <array>
-#include <dirent.h>
-#include <fcntl.h>
-#include <memory>
 #include <random>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -71,34 +69,23 @@ void remove_if_unused(const descriptor& folder, const std::string& name)
 std::vector<std::string> temporary_names(const descriptor& folder, const std::string& target)
 {
     std::vector<std::string> names;
-    const int fd = uninterrupted([&] { return ::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
-    if (fd < 0)
-        return names;
-    const auto close = [](DIR* d) { ::closedir(d); };
-    const std::unique_ptr<DIR, decltype(close)> entries(::fdopendir(fd), close);
-    if (!entries) {
-        ::close(fd);
-        return names;
-    }
-    while (const dirent* entry = ::readdir(entries.get())) {
-        if (is_temporary_name(entry->d_name, target))
-            names.emplace_back(entry->d_name);
-    }
+    for_each_entry(folder, [&](const dirent& entry) {
+        if (is_temporary_name(entry.d_name, target))
+            names.emplace_back(entry.d_name);
+    });
     return names;
 }
 
 } // namespace
 
-temporary_file::temporary_file(const descriptor& folder, std::string target, std::string name, descriptor file) noexcept
+temporary_file::temporary_file(const descriptor& folder, std::string name, descriptor file) noexcept
     : folder_(&folder)
-    , target_(std::move(target))
     , name_(std::move(name))
     , file_(std::move(file))
 {}
 
 temporary_file::temporary_file(temporary_file&& other) noexcept
     : folder_(other.folder_)
-    , target_(std::move(other.target_))
     , name_(std::exchange(other.name_, {}))
     , file_(std::move(other.file_))
 {}
@@ -119,7 +106,7 @@ boost::system::result<temporary_file> temporary_file::create(const descriptor& f
             continue;
         if (!file)
             return last_error();
-        temporary_file created(folder, target, std::move(name), std::move(file));
+        temporary_file created(folder, std::move(name), std::move(file));
         // The umask may have taken away what the owner needs.
         if (::fchmod(created.file_.get(), 0600) != 0)
             return last_error();
@@ -142,9 +129,9 @@ boost::system::error_code temporary_file::write(std::string_view content)
     return {};
 }
 
-boost::system::error_code temporary_file::rename()
+boost::system::error_code temporary_file::rename(const descriptor& folder, const std::string& target)
 {
-    if (::renameat(folder_->get(), name_.c_str(), folder_->get(), target_.c_str()) != 0)
+    if (::renameat(folder_->get(), name_.c_str(), folder.get(), target.c_str()) != 0)
         return last_error();
     name_.clear();
     return {};

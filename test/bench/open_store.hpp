@@ -15,6 +15,8 @@ inline boost::asio::awaitable<std::shared_ptr<store>> open_store(std::string kin
 {
     if (kind == "file")
         co_return co_await async_open_file_store(std::move(path));
+    if (kind == "directory")
+        co_return co_await async_open_directory_store(std::move(path));
     throw std::invalid_argument("there is no store " + kind);
 }
 

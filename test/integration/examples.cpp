@@ -211,6 +211,37 @@ BOOST_AUTO_TEST_CASE(https_server_refuses_a_damaged_cache_file_and_leaves_it)
     BOOST_TEST((read_whole_file(cache) == text));
 }
 
+BOOST_AUTO_TEST_CASE(https_server_keeps_certificates_in_a_folder_and_one_damaged_file_costs_one_host)
+{
+    temporary_folder folder;
+    auto cache = (folder / "cache").native();
+    auto& ca = shared_ca();
+    std::string kept, damaged;
+    {
+        auto server = start_server("https_server", ca, {"--cache", cache + "/"});
+        kept = certificate_of("folder-kept.example", ca);
+        damaged = certificate_of("folder-damaged.example", ca);
+        server.kill();
+    }
+    std::filesystem::path file;
+    for (auto& entry : std::filesystem::recursive_directory_iterator(cache))
+        if (entry.path().filename() == "folder-damaged.example=" &&
+            entry.path().parent_path().filename() == "certificates")
+            file = entry.path();
+    auto text = read_whole_file(file);
+    BOOST_TEST_REQUIRE(text.size() > 100U);
+    text[text.size() / 2] = static_cast<char>(text[text.size() / 2] ^ 0x20);
+    write_whole_file(file, text);
+    auto server = start_server("https_server", ca, {"--cache", cache});
+    BOOST_TEST(server.wait_for_text(file.native()));
+    BOOST_TEST((read_whole_file(file) == text));
+    BOOST_TEST(certificate_of("folder-kept.example", ca) == kept);
+    auto again = certificate_of("folder-damaged.example", ca);
+    BOOST_TEST(!again.empty());
+    BOOST_TEST(again != damaged);
+    BOOST_TEST((end_of(server) == 0), server.all());
+}
+
 BOOST_AUTO_TEST_CASE(beast_server_embeds_the_hook)
 {
     auto& ca = shared_ca();

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <map>
 
 /// Certificates that are in the store and not, or not yet, in memory.
 namespace acme::test {
@@ -18,12 +19,16 @@ class counting_store : public spy_store
 public:
     std::vector<std::string> loads;
     bool broken = false;
+    // What loads of these keys fail with.
+    std::map<std::string, errc> refused;
 
     boost::asio::awaitable<std::optional<std::string>> async_load(std::string key) override
     {
         loads.push_back(key);
         if (broken)
             throw error(make_error_code(boost::system::errc::io_error), "loading", key);
+        if (const auto found = refused.find(key); found != refused.end())
+            throw error(make_error_code(found->second), "loading", key);
         co_return co_await spy_store::async_load(std::move(key));
     }
 
@@ -181,6 +186,37 @@ BOOST_AUTO_TEST_CASE(a_damaged_object_is_told_and_its_host_ordered_anew)
     BOOST_TEST(p.told<state_refused>()[0].key == keys.certificate(damaged));
     BOOST_TEST(p.wait(p.shake_hands(damaged)));
     BOOST_TEST(around.orders() == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_store_can_not_give_whole_costs_its_host_a_new_order_and_no_other_host_anything)
+{
+    for (const auto code : {errc::damaged_state, errc::foreign_state}) {
+        for (const std::size_t most : {2U, 10U}) {
+            surroundings around;
+            const auto where = filled(around, 6);
+            const auto damaged = host_number(3);
+            const auto key = state_keys(around.options().directory_url).certificate(damaged);
+            where->refused[key] = code;
+            bounded_process p(around, where, most);
+            BOOST_REQUIRE(p.told<state_refused>().size() == 1U);
+            BOOST_TEST(p.told<state_refused>()[0].key == key);
+            for (int n = 0; n < 6; ++n)
+                BOOST_TEST(p.wait(p.shake_hands(host_number(n))));
+            BOOST_TEST(around.orders() == 7U);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_store_whose_account_or_hosts_are_damaged_is_refused)
+{
+    for (const auto& key : {state_keys("https://ca.test/directory").account(), state_keys::hosts()}) {
+        surroundings around;
+        const auto where = filled(around, 1);
+        where->refused[key] = errc::damaged_state;
+        server_process p(around);
+        const auto e = p.wait_refused(p.start(p.manager->async_use_store(where)));
+        BOOST_TEST((e.code() == errc::damaged_state));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(of_what_is_in_memory_and_in_the_store_the_newer_one_is_kept)

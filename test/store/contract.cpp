@@ -27,7 +27,14 @@ struct in_a_file
     scratch_folder folder;
 };
 
-using stores = boost::mpl::list<in_memory, in_a_file>;
+struct in_a_folder
+{
+    std::shared_ptr<store> make() { return open_directory(folder / "acme"); }
+
+    scratch_folder folder;
+};
+
+using stores = boost::mpl::list<in_memory, in_a_file, in_a_folder>;
 
 const std::vector<std::string> none;
 

@@ -57,11 +57,13 @@ asio::awaitable<void> count_up(std::shared_ptr<store> s, int counter, int channe
     }
 }
 
-[[noreturn]] void run_child(const fs::path& path, int channel)
+using opener = std::shared_ptr<store> (*)(const fs::path&);
+
+[[noreturn]] void run_child(opener open_store, const fs::path& path, int channel)
 {
     try {
         asio::io_context io;
-        const auto s = open(path);
+        const auto s = open_store(path);
         for (int counter = 0; counter < counters; ++counter)
             asio::co_spawn(io, count_up(s, counter, channel), [](std::exception_ptr) { ::_exit(2); });
         io.run();
@@ -77,14 +79,14 @@ struct moment
 };
 
 // Kills a child some time after so many reports, and takes in all that it reported. The number of reports.
-int run_and_kill(const fs::path& path, moment end, std::array<int, counters>& reported)
+int run_and_kill(opener open_store, const fs::path& path, moment end, std::array<int, counters>& reported)
 {
     int channel[2];
     BOOST_TEST_REQUIRE(::pipe(channel) == 0);
     const pid_t child = ::fork();
     if (child == 0) {
         ::close(channel[0]);
-        run_child(path, channel[1]);
+        run_child(open_store, path, channel[1]);
     }
     ::close(channel[1]);
     int reports = 0;
@@ -107,6 +109,38 @@ int run_and_kill(const fs::path& path, moment end, std::array<int, counters>& re
     ::close(channel[0]);
     BOOST_TEST_REQUIRE(WIFSIGNALED(status), "the child failed, " << status);
     return reports;
+}
+
+void kill_again_and_again(opener open_store, const fs::path& path, const fs::path& temporaries, std::ptrdiff_t others)
+{
+    constexpr int rounds = 150;
+    const auto left = [&] {
+        std::error_code ignored;
+        return std::distance(fs::directory_iterator(temporaries, ignored), fs::directory_iterator()) - others;
+    };
+    std::array<int, counters> reported = {};
+    std::mt19937 random(20251123);
+    std::uniform_int_distribution<int> reports_before(0, 8);
+    std::uniform_int_distribution<int> microseconds(0, 5'000);
+    int reports = 0;
+    int interrupted = 0;
+    for (int round = 0; round < rounds; ++round) {
+        const moment end = {reports_before(random), std::chrono::microseconds(microseconds(random))};
+        reports += run_and_kill(open_store, path, end, reported);
+        interrupted += left() > 0 ? 1 : 0;
+        const auto s = open_store(path);
+        BOOST_TEST(left() <= 0);
+        for (int counter = 0; counter < counters; ++counter) {
+            int& last = reported[static_cast<std::size_t>(counter)];
+            const int found = value_of(run(s->async_load(key_of(counter))));
+            // The last that was reported, or the one under way.
+            BOOST_TEST_REQUIRE((found == last || found == last + 1), found << " after " << last);
+            last = found;
+        }
+    }
+    BOOST_TEST_MESSAGE(reports << " saves, " << interrupted << " writes interrupted in " << rounds << " rounds");
+    BOOST_TEST(reports > rounds);
+    BOOST_TEST(interrupted > 0);
 }
 
 constexpr int skipped = 77;
@@ -143,32 +177,14 @@ BOOST_AUTO_TEST_SUITE(crash)
 
 BOOST_AUTO_TEST_CASE(a_process_killed_at_any_moment_loses_nothing_that_was_reported_saved)
 {
-    constexpr int rounds = 150;
     const scratch_folder folder;
-    const fs::path path = folder / "f";
-    std::array<int, counters> reported = {};
-    std::mt19937 random(20251123);
-    std::uniform_int_distribution<int> reports_before(0, 8);
-    std::uniform_int_distribution<int> microseconds(0, 5'000);
-    int reports = 0;
-    int interrupted = 0;
-    for (int round = 0; round < rounds; ++round) {
-        const moment end = {reports_before(random), std::chrono::microseconds(microseconds(random))};
-        reports += run_and_kill(path, end, reported);
-        interrupted += folder.names().size() > 1 ? 1 : 0;
-        const auto s = open(path);
-        BOOST_TEST(folder.names().size() <= 1U);
-        for (int counter = 0; counter < counters; ++counter) {
-            int& last = reported[static_cast<std::size_t>(counter)];
-            const int found = value_of(run(s->async_load(key_of(counter))));
-            // The last that was reported, or the one under way.
-            BOOST_TEST_REQUIRE((found == last || found == last + 1), found << " after " << last);
-            last = found;
-        }
-    }
-    BOOST_TEST_MESSAGE(reports << " saves, " << interrupted << " writes interrupted in " << rounds << " rounds");
-    BOOST_TEST(reports > rounds);
-    BOOST_TEST(interrupted > 0);
+    kill_again_and_again(open, folder / "f", folder.path(), 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_killed_at_any_moment_loses_nothing_that_a_folder_was_said_to_have)
+{
+    const scratch_folder folder;
+    kill_again_and_again(open_directory, folder / "d", folder / "d/=temporary", 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_costs_only_the_save_that_did_not_fit)

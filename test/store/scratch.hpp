@@ -117,4 +117,9 @@ inline std::shared_ptr<store> open(const std::filesystem::path& path)
     return run(async_open_file_store(path));
 }
 
+inline std::shared_ptr<store> open_directory(const std::filesystem::path& path)
+{
+    return run(async_open_directory_store(path));
+}
+
 } // namespace acme::test
