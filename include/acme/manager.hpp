@@ -60,6 +60,22 @@ public:
 /// Asked with the URL of the CA's terms of service; true agrees.
 using terms_prompt = std::function<bool(const std::string& terms_of_service)>;
 
+/// Something that all managers on a store are to agree on: session ticket keys, for instance.
+struct shared_value
+{
+    /// The key of its object, at the top of the store: none that a manager uses itself.
+    std::string name;
+    /// The value as any octets, as it is here.
+    std::function<std::string()> marshal;
+    /// Takes over what another manager has. Has to be commutative and idempotent, and throws `acme::error` for what is
+    /// no such value.
+    std::function<void(std::string_view)> merge;
+    /// How often it is compared with the store; changes there are taken over at once.
+    std::chrono::seconds interval{600};
+
+    shared_value() = default;
+};
+
 class notification_channel;
 
 /// A subscription to a manager's state changes; see `manager::watch`.
@@ -166,6 +182,18 @@ public:
     /// What TLS hooks and HTTP servers read. The object stays usable, and keeps its certificates, after the manager's
     /// end.
     std::shared_ptr<const acme::credentials> credentials() const noexcept;
+
+    /// The certificate that answers a tls-alpn-01 validation which has come here: one that is pending or, on a store
+    /// shared with other managers, becomes known within two seconds, since a CA may be faster than the store. Null
+    /// where there is none; then at once where the store is nobody else's.
+    boost::asio::awaitable<certificate_ptr> async_find_challenge(std::string server_name);
+
+    /// The same for http-01; see `credentials::find_http_challenge`.
+    boost::asio::awaitable<http_challenge_ptr> async_find_http_challenge(std::string token);
+
+    /// Keeps a value the same on all managers that use the store, from the time on that there is one. Its functions are
+    /// called on the manager's strand.
+    void share(shared_value value);
 
     /// Tells that port 80 of the hosts is served, with `answer_http_challenge`: as long as what is returned, or a copy
     /// of it, lives, http-01 (RFC 8555 section 8.3) can be chosen for orders, unless `config::challenge_types` says

@@ -106,6 +106,7 @@ public:
     void unmarshal(std::string_view text);
     std::shared_ptr<notification_channel> watch() { return watchers_.subscribe(); }
     void tell(const event& e) noexcept;
+    void share(shared_value value);
     std::shared_ptr<const void> answering_http_challenges() const noexcept { return http_side_; }
     /// What the manager's destructor does at once, before the strand hears of it: nobody is told anything any more.
     void fall_silent();
@@ -118,7 +119,8 @@ public:
     bool was_self_check(const std::string& host);
 
     // shared_challenges.cpp
-    asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there);
+    asio::awaitable<certificate_ptr> find_challenge(std::string server_name);
+    asio::awaitable<http_challenge_ptr> find_http_challenge(std::string token);
 
     // account.cpp
     asio::awaitable<std::string> terms_of_service();
@@ -244,7 +246,14 @@ private:
     asio::awaitable<void> erase_challenge(std::string host);
     void take_challenge(const std::string& host, const std::string& value);
     void drop_challenge(const std::string& host);
+    asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there);
     asio::awaitable<bool> hear_of_challenge(std::function<bool()> is_there);
+
+    // shared_values.cpp
+    asio::awaitable<void> keep_shared(std::string name);
+    asio::awaitable<void> synchronize_or_tell(std::string name);
+    asio::awaitable<void> synchronize(std::string name);
+    void take_shared_value(const std::string& name, const std::string& value);
 
     // shared_limits.cpp
     limit_record shared_limits(const std::optional<std::string>& value) const;
@@ -361,8 +370,9 @@ private:
     std::shared_ptr<store> store_;
     bool opening_store_ = false;
     group group_;
-    // Wakes those who wait for word of a challenge.
+    // Wake those who wait for word of a challenge, and for a store.
     asio::steady_timer challenge_news_{strand_, asio::steady_timer::time_point::max()};
+    asio::steady_timer group_news_{strand_, asio::steady_timer::time_point::max()};
     // The hosts whose certificates are in the store only, with their next step as far as it is known; and those of them
     // that are to be loaded now.
     std::unordered_map<std::string, std::optional<time_point>> stored_;

@@ -45,6 +45,7 @@ void manager::core::join_group(std::shared_ptr<subscription> changes)
         return;
     group_.changes = std::move(changes);
     spawn(follow(group_.changes));
+    group_news_.cancel();
 }
 
 asio::awaitable<void> manager::core::follow(std::shared_ptr<subscription> changes)
@@ -78,6 +79,7 @@ void manager::core::take_change(const store_change& c)
     case store_change::kind::resumed:
         group_.cut_off.reset();
         tell(store_resumed());
+        group_news_.cancel();
         wake();
         break;
     }
@@ -135,6 +137,10 @@ void manager::core::take_saved(const std::string& key, const std::string& value)
 {
     if (key == keys_.limits())
         group_.limits = value;
+    if (group_.values.contains(key)) {
+        take_shared_value(key, value);
+        return;
+    }
     if (const auto host = after(keys_.challenge({}), key)) {
         take_challenge(*host, value);
         return;

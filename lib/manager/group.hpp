@@ -35,6 +35,8 @@ struct group
     std::map<std::string, shared_challenge> challenges;
     /// The locks under which orders are under way here, by host.
     std::map<std::string, const store::lock*> locks;
+    /// By name.
+    std::map<std::string, shared_value> values;
     /// The hosts whose orders, begun by others, are looked at in a while.
     std::set<std::string> looked_after;
 };

@@ -108,6 +108,21 @@ std::shared_ptr<const void> manager::answering_http_challenges() const noexcept
     return core_->answering_http_challenges();
 }
 
+asio::awaitable<certificate_ptr> manager::async_find_challenge(std::string server_name)
+{
+    return call(core_, core_->join(core_->find_challenge(std::move(server_name))));
+}
+
+asio::awaitable<http_challenge_ptr> manager::async_find_http_challenge(std::string token)
+{
+    return call(core_, core_->join(core_->find_http_challenge(std::move(token))));
+}
+
+void manager::share(shared_value value)
+{
+    core_->share(std::move(value));
+}
+
 void manager::validation_answered(std::string host, std::string challenge)
 {
     auto told = [weak = std::weak_ptr(core_), host = std::move(host), challenge = std::move(challenge)] {

@@ -144,6 +144,20 @@ void manager::core::drop_challenge(const std::string& host)
         spawn(retire_challenge(host, shared.answer));
 }
 
+asio::awaitable<certificate_ptr> manager::core::find_challenge(std::string server_name)
+{
+    auto is_there = [this, server_name] { return index_->find_challenge(server_name) != nullptr; };
+    co_await wait_for_challenge(is_there);
+    co_return index_->find_challenge(server_name);
+}
+
+asio::awaitable<http_challenge_ptr> manager::core::find_http_challenge(std::string token)
+{
+    auto is_there = [this, token] { return index_->find_http_challenge(token) != nullptr; };
+    co_await wait_for_challenge(is_there);
+    co_return index_->find_http_challenge(token);
+}
+
 // A validation may be faster than the word of its challenge.
 asio::awaitable<void> manager::core::wait_for_challenge(std::function<bool()> is_there)
 {
