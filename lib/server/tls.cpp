@@ -5,7 +5,6 @@
 
 #include <acme/tls.hpp>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -22,17 +21,6 @@ using boost::system::error_code;
 namespace {
 
 constexpr const char* step_name = "TLS handshake";
-
-int select_http_1_1(
-    SSL*, const std::uint8_t** out, std::uint8_t* out_length, const std::uint8_t* in, unsigned in_length, void*)
-{
-    static constexpr std::uint8_t ours[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-    std::uint8_t* chosen = nullptr;
-    if (SSL_select_next_proto(&chosen, out_length, in, in_length, ours, sizeof ours) != OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    *out = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
 
 // What others left in this thread's error queue would be taken for this connection's.
 bool awaits_certificate(const SSL* tls)
@@ -99,28 +87,17 @@ private:
     std::shared_ptr<handshake_waiters> waiters_;
     std::optional<asio::ip::address> client_address_;
     std::chrono::steady_clock::duration left_;
-    std::optional<error_code> result_;
 };
-
-asio::awaitable<void> store_result(asio::awaitable<error_code> operation, std::optional<error_code>& result)
-{
-    result = co_await std::move(operation);
-}
 
 asio::awaitable<error_code> server_handshake::timed_step()
 {
-    using namespace asio::experimental::awaitable_operators;
-    auto started = std::chrono::steady_clock::now();
+    const auto started = std::chrono::steady_clock::now();
     asio::steady_timer limit(co_await asio::this_coro::executor, left_);
-    error_code expired;
-    auto token = asio::redirect_error(asio::use_awaitable, expired);
-    result_.reset();
-    co_await (store_result(step_(stream_), result_) || limit.async_wait(token));
+    const auto result = co_await step_(stream_, limit);
     left_ -= std::chrono::steady_clock::now() - started;
-    // A step that was cancelled by the limit has a result too.
-    if (!result_ || (*result_ == asio::error::operation_aborted && !expired))
+    if (!result)
         throw error(make_error_code(errc::timed_out), step_name);
-    co_return *result_;
+    co_return *result;
 }
 
 asio::awaitable<void> server_handshake::run()
@@ -195,36 +172,6 @@ asio::awaitable<void> server_handshake::refuse(std::exception_ptr why)
 }
 
 } // namespace
-
-void install(asio::ssl::context& tls, const manager& certificates)
-{
-    install(tls, certificates.credentials());
-}
-
-void install(asio::ssl::context& tls, std::shared_ptr<const credentials> certificates)
-{
-    install_client_hello_hook(tls.native_handle(), std::move(certificates));
-}
-
-asio::ssl::context make_server_context(const manager& certificates)
-{
-    return make_server_context(certificates.credentials());
-}
-
-asio::ssl::context make_server_context(std::shared_ptr<const credentials> certificates)
-{
-    asio::ssl::context context(asio::ssl::context::tls_server);
-    SSL_CTX* native = context.native_handle();
-    constexpr const char* suites = "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]:"
-                                   "[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
-                                   "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
-    must(SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION));
-    must(SSL_CTX_set_strict_cipher_list(native, suites));
-    SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_alpn_select_cb(native, &select_http_1_1, nullptr);
-    install(context, std::move(certificates));
-    return context;
-}
 
 asio::awaitable<void> detail::run_handshake(
     ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options)
