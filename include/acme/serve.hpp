@@ -122,6 +122,9 @@ struct serve_options
 /// it, but for the CA's http-01 validations, which it answers (`answer_http_challenge`). HTTP/1.1 and HTTP/1.0 with
 /// kept-alive connections and pipelining.
 ///
+/// A client that was shown the default certificate (`config::default_host`) is served what this certificate covers, by
+/// the Host field; else the answer is 421 Misdirected Request (RFC 9110 section 15.5.20).
+///
 /// Runs until it is cancelled or the manager is shut down. Then no connection is accepted any more, idle ones are
 /// closed, and the awaitable completes when the requests under way are answered, within `shutdown_grace`. So
 /// `manager::async_shutdown` ends a server gracefully.

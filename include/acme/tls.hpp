@@ -38,7 +38,8 @@ namespace acme {
 ///   for its server name, without any of the application's settings (ALPN, client authentication, sessions), and
 ///   refused with the alert no_application_protocol elsewhere; it never gets an ordinary certificate.
 /// - Every other ClientHello gets the certificate for its server name. Where there is none, `async_handshake` waits for
-///   one; a plain `stream.async_handshake` fails, with the alert unrecognized_name.
+///   one; a plain `stream.async_handshake` shows the default certificate (`config::default_host`), or fails with the
+///   alert unrecognized_name.
 ///
 /// A session is resumed for the server name only that it was made for: the session id context of a connection becomes
 /// one of its name and of the context's own.
@@ -114,6 +115,20 @@ struct handshake_options
     handshake_options() = default;
 };
 
+/// What became of a handshake that succeeded.
+struct handshake_result
+{
+    /// The certificate that the client was shown for want of one for its server name (`config::default_host`); null
+    /// where it was shown that of its name. Who asks for something else than this certificate covers is not served:
+    /// 421 Misdirected Request (RFC 9110 section 15.5.20) is the answer in HTTP.
+    certificate_ptr default_certificate;
+    /// Why there is none for its name, as `manager::async_get_certificate` says it; `errc::no_server_name` for a client
+    /// that named no host.
+    std::optional<error> refusal;
+
+    handshake_result() = default;
+};
+
 namespace detail {
 
 // Empty where the timer's time is over.
@@ -139,7 +154,7 @@ boost::asio::awaitable<std::optional<boost::system::error_code>> step_handshake(
     co_return ec;
 }
 
-boost::asio::awaitable<void> run_handshake(
+boost::asio::awaitable<handshake_result> run_handshake(
     ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options);
 
 } // namespace detail
@@ -150,9 +165,13 @@ boost::asio::awaitable<void> run_handshake(
 ///
 /// Thread safety: await it where the stream may be used: on its strand, or on its only thread.
 /// Errors: throws
-/// - `acme::error` with what `manager::async_get_certificate` threw, and the host: there is no certificate. The client
-///   was sent the alert unrecognized_name (a name that is invalid, absent, not allowed or just refused by the CA) or
-///   internal_error (anything else, `errc::recently_failed` included).
+/// - `acme::error` with what `manager::async_get_certificate` threw, and the host: there is no certificate, nor a
+/// default
+///   one (`config::default_host`) that could stand in. That is shown where the host is refused: without a name, with an
+///   invalid one, not allowed, refused by the self-check, a budget or because it failed recently, or rejected by the
+///   CA; not where its issuance fails, or takes too long. The client was sent the alert unrecognized_name (a name that
+///   is invalid, absent, not allowed or just refused by the CA) or internal_error (anything else,
+///   `errc::recently_failed` included).
 /// - `acme::error` with `errc::challenge_answered` after a validation, which the manager has been told of. This is no
 ///   client: close the connection.
 /// - `acme::error` with `errc::timed_out` when `options.timeout` has passed.
@@ -161,7 +180,8 @@ boost::asio::awaitable<void> run_handshake(
 /// Cancellation: terminal; throws `operation_aborted`. The issuance that it waited for goes on. For this and for the
 ///     time limit the next layer's operations must support terminal cancellation, as Asio's and Beast's do.
 template <class Stream>
-boost::asio::awaitable<void> async_handshake(Stream& stream, manager& certificates, handshake_options options = {})
+boost::asio::awaitable<handshake_result> async_handshake(
+    Stream& stream, manager& certificates, handshake_options options = {})
 {
     return detail::run_handshake(
         stream.native_handle(), &stream, &detail::step_handshake<Stream>, certificates, std::move(options));

@@ -86,6 +86,8 @@ handshake_state answer_validation(SSL* tls, const hook& h) noexcept
 handshake_state choose_certificate(SSL* tls, const hook& h, handshake_state before) noexcept
 {
     auto found = h.certificates->find(server_name(tls));
+    if (!found && before.what == handshake_state::kind::plain)
+        found = h.certificates->find_default();
     if (found && use_certificate(tls, *found))
         return {handshake_state::kind::chosen, 0};
     if (found)
@@ -130,6 +132,11 @@ int send_alert_or_go_on(SSL* tls, int* out_alert, void*)
 bool use_certificate(ssl_st* tls, const certificate& c) noexcept
 {
     return set_chain_and_key(tls, c) && bind_session_to_server_name(tls);
+}
+
+certificate_ptr find_default_certificate(const ssl_st* tls) noexcept
+{
+    return context_attachment<hook>::get(SSL_get_SSL_CTX(tls))->certificates->find_default();
 }
 
 void install_client_hello_hook(ssl_ctx_st* context, std::shared_ptr<const credentials> certificates)

@@ -17,4 +17,7 @@ void install_client_hello_hook(ssl_ctx_st* context, std::shared_ptr<const creden
 /// called once for a connection. False for want of memory.
 bool use_certificate(ssl_st* tls, const certificate& c) noexcept;
 
+/// `credentials::find_default` of what was installed on the connection's context.
+certificate_ptr find_default_certificate(const ssl_st* tls) noexcept;
+
 } // namespace acme

@@ -10,7 +10,9 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <exception>
+#include <initializer_list>
 #include <optional>
 
 namespace acme {
@@ -29,13 +31,23 @@ bool awaits_certificate(const SSL* tls)
     return SSL_get_error(tls, -1) == SSL_ERROR_PENDING_CERTIFICATE;
 }
 
+bool is_one_of(const error_code& ec, std::initializer_list<errc> codes)
+{
+    return std::ranges::any_of(codes, [&](errc e) { return ec == make_error_code(e); });
+}
+
 bool is_about_the_name(const error_code& ec)
 {
-    for (auto e : {errc::invalid_host_name, errc::no_server_name, errc::host_not_allowed, errc::rejected_identifier,
-             errc::unsupported_identifier})
-        if (ec == make_error_code(e))
-            return true;
-    return false;
+    return is_one_of(ec,
+        {errc::invalid_host_name, errc::no_server_name, errc::host_not_allowed, errc::rejected_identifier,
+            errc::unsupported_identifier});
+}
+
+// The CA was not asked for the name, or does not want it.
+bool is_refusal(const error_code& ec)
+{
+    return is_about_the_name(ec) ||
+        is_one_of(ec, {errc::self_check_failed, errc::recently_failed, errc::too_many_new_hosts});
 }
 
 error with_some_host(const error& e, const client_hello& hello)
@@ -72,12 +84,13 @@ public:
         , left_(options.timeout)
     {}
 
-    asio::awaitable<void> run();
+    asio::awaitable<handshake_result> run();
 
 private:
     asio::awaitable<error_code> timed_step();
     asio::awaitable<void> wait_for_certificate();
     asio::awaitable<certificate_ptr> get_certificate(client_hello hello);
+    bool show_default(const error& refusal);
     asio::awaitable<void> refuse(std::exception_ptr why);
 
     SSL* tls_;
@@ -87,6 +100,7 @@ private:
     std::shared_ptr<handshake_waiters> waiters_;
     std::optional<asio::ip::address> client_address_;
     std::chrono::steady_clock::duration left_;
+    handshake_result result_;
 };
 
 asio::awaitable<error_code> server_handshake::timed_step()
@@ -100,7 +114,7 @@ asio::awaitable<error_code> server_handshake::timed_step()
     co_return *result;
 }
 
-asio::awaitable<void> server_handshake::run()
+asio::awaitable<handshake_result> server_handshake::run()
 {
     if (!set_handshake_state(tls_, {handshake_state::kind::may_wait, 0}))
         throw std::bad_alloc();
@@ -112,7 +126,7 @@ asio::awaitable<void> server_handshake::run()
     if (ec)
         throw boost::system::system_error(ec, step_name);
     if (get_handshake_state(tls_).what != handshake_state::kind::validation)
-        co_return;
+        co_return std::move(result_);
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
     certificates_.validation_answered(host);
@@ -136,7 +150,9 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
             throw;
         if (is_about_the_name(e.code()))
             alert = SSL_AD_UNRECOGNIZED_NAME;
-        failure = std::make_exception_ptr(with_some_host(e, hello));
+        const auto refusal = with_some_host(e, hello);
+        if (!show_default(refusal))
+            failure = std::make_exception_ptr(refusal);
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted)
             throw;
@@ -160,6 +176,18 @@ asio::awaitable<certificate_ptr> server_handshake::get_certificate(client_hello 
     co_return co_await certificates_.async_get_certificate(std::move(hello));
 }
 
+// Whether the handshake goes on with the default certificate.
+bool server_handshake::show_default(const error& refusal)
+{
+    auto shown = is_refusal(refusal.code()) ? find_default_certificate(tls_) : nullptr;
+    if (!shown || !use_certificate(tls_, *shown))
+        return false;
+    set_handshake_state(tls_, {handshake_state::kind::chosen, 0});
+    result_.default_certificate = std::move(shown);
+    result_.refusal = refusal;
+    return true;
+}
+
 // Carries the handshake on, to its alert.
 asio::awaitable<void> server_handshake::refuse(std::exception_ptr why)
 {
@@ -173,11 +201,11 @@ asio::awaitable<void> server_handshake::refuse(std::exception_ptr why)
 
 } // namespace
 
-asio::awaitable<void> detail::run_handshake(
+asio::awaitable<handshake_result> detail::run_handshake(
     ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options)
 {
     server_handshake handshake(tls, stream, step, certificates, std::move(options));
-    co_await handshake.run();
+    co_return co_await handshake.run();
 }
 
 } // namespace acme

@@ -38,6 +38,7 @@ public:
     handshake_options options;
     /// How the handshakes ended.
     std::vector<caught> ends;
+    std::vector<handshake_result> results;
     bool plain = false;
 
 private:
@@ -58,7 +59,7 @@ private:
         if (plain)
             co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
         else
-            co_await async_handshake(stream, bench_.certificates(), options);
+            results.push_back(co_await async_handshake(stream, bench_.certificates(), options));
         co_await asio::async_write(stream, asio::buffer("hello", 5), asio::use_awaitable);
         boost::system::error_code ec;
         co_await stream.async_shutdown(asio::redirect_error(asio::use_awaitable, ec));
