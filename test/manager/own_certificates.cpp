@@ -64,6 +64,36 @@ BOOST_FIXTURE_TEST_CASE(what_it_covers_is_refreshed_only_when_it_is_gone, suppli
     BOOST_TEST(found("a.example.com")->covers("a.example.com"));
 }
 
+BOOST_AUTO_TEST_CASE(a_refresh_that_waits_for_its_token_becomes_needless)
+{
+    world w([](config& c) { c.limits.requests = rate(2, hours(24 * 60)); });
+    const std::string hosts[] = {"a.example.com", "b.example.com"};
+    std::map<std::string, certificate_ptr> first;
+    for (const auto& host : hosts)
+        first[host] = w.get(host);
+    w.pass(hours(24 * 61));
+    // Both are due, with a token for one.
+    BOOST_TEST(w.orders() == 3U);
+    const auto& waiting = w.manager->credentials()->find(hosts[0]) == first[hosts[0]] ? hosts[0] : hosts[1];
+    w.manager->add_certificate(make_self_signed_certificate({waiting}, w.clock->now()));
+    w.pass(hours(24 * 62));
+    const auto of_it = [&](const validation& v) { return v.identifier.value == waiting; };
+    BOOST_TEST(std::ranges::count_if(w.validated, of_it) == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_it_covers_is_not_replaced_after_a_revocation, supplied)
+{
+    get("a.example.com");
+    auto own = make_served({"a.example.com"});
+    add(own);
+    await(manager->async_revoke("a.example.com", revocation_reason::key_compromise));
+    pass(hours(1));
+    BOOST_TEST(orders() == 1U);
+    BOOST_TEST((found("a.example.com") == own));
+    manager->remove_certificate(own);
+    BOOST_TEST((found("a.example.com") == nullptr));
+}
+
 BOOST_FIXTURE_TEST_CASE(another_replaces_it_name_by_name, supplied)
 {
     auto first = make_served({"a.example.com", "b.example.com"});
