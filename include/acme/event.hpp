@@ -103,8 +103,15 @@ struct state_refused
     acme::error error;
 };
 
+/// A certificate of the application's own (`manager::add_certificate`) is near its end, with a sixth of its validity
+/// left, and then at its end. It is served on; `certificate->not_after()` says which of the two it is.
+struct certificate_expiring
+{
+    certificate_ptr certificate;
+};
+
 using event = std::variant<account_registered, certificate_obtained, issuance_failed, host_refused, renewal_suggested,
-    renewal_info_failed, certificate_revoked, validation_answered, save_failed, state_refused>;
+    renewal_info_failed, certificate_revoked, validation_answered, save_failed, state_refused, certificate_expiring>;
 
 /// One line for a log, without control characters.
 std::string describe(const event& e);
