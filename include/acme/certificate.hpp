@@ -32,6 +32,9 @@ public:
     /// else. Returns null where any of that fails, with a sentence about it in `why`. Throws `std::bad_alloc` only.
     static certificate_ptr from_pem(std::string_view chain_pem, key private_key, std::string& why);
 
+    /// The same for a chain as DER, a certificate each.
+    static certificate_ptr from_der(std::span<const std::string> chain, key private_key, std::string& why);
+
     /// The leaf's subject alternative names of type dNSName, in lower case, and iPAddress in text, in the certificate's
     /// order.
     const std::vector<std::string>& names() const noexcept { return names_; }
@@ -74,6 +77,12 @@ private:
     time_point not_before_{};
     time_point not_after_{};
 };
+
+/// A certificate that signs itself, with a P-256 key of its own, valid from an hour before `now`: for tests, and for
+/// clients that ask for no host (`config::default_host`). `names` are host names, wildcards, and IP
+/// addresses in text. Null where there are none, or one is neither. Throws `std::bad_alloc` only.
+certificate_ptr make_self_signed_certificate(const std::vector<std::string>& names, certificate::time_point now,
+    std::chrono::hours lifetime = std::chrono::hours(10 * 365 * 24));
 
 /// The acceptance test between a download and its first handshake. A chain is acceptable when
 /// - the leaf's subject alternative names are exactly `names` (dNSNames in lower case, IP addresses in text), compared

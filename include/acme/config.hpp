@@ -108,6 +108,11 @@ struct config
     /// Hosts whose certificates always stay in memory, and are loaded first; in lower case, without a trailing dot.
     std::set<std::string> pinned_hosts;
 
+    /// Whose certificate a client is shown that asks for no host, or for one that is refused a certificate (see
+    /// `async_handshake`): a host with a certificate at hand, its own (`manager::add_certificate`) or a managed one; in
+    /// lower case, without a trailing dot. Empty, or none at hand: the handshake fails, with an alert.
+    std::string default_host;
+
     event_sink on_event;
 
     /// Injected by tests; the system's where empty.

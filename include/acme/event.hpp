@@ -103,8 +103,15 @@ struct state_refused
     acme::error error;
 };
 
-/// The store that this manager shares with others can't be reached. What is at hand is served; nothing is ordered, but for
-/// certificates near their end.
+/// A certificate of the application's own (`manager::add_certificate`) is near its end, with a sixth of its validity
+/// left, and then at its end. It is served on; `certificate->not_after()` says which of the two it is.
+struct certificate_expiring
+{
+    certificate_ptr certificate;
+};
+
+/// The store that this manager shares with others can't be reached. What is at hand is served; nothing is ordered, but
+/// for certificates near their end.
 struct store_interrupted
 {
     acme::error error;
@@ -123,7 +130,7 @@ struct certificate_shared
 };
 
 using event = std::variant<account_registered, certificate_obtained, issuance_failed, host_refused, renewal_suggested,
-    renewal_info_failed, certificate_revoked, validation_answered, save_failed, state_refused,
+    renewal_info_failed, certificate_revoked, validation_answered, save_failed, state_refused, certificate_expiring,
     store_interrupted, store_resumed, certificate_shared>;
 
 /// One line for a log, without control characters.

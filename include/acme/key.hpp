@@ -28,6 +28,9 @@ public:
     /// around the block is skipped. Empty where that is not what it is. Throws `std::bad_alloc` only.
     static std::optional<key> from_pem(std::string_view pem);
 
+    /// The same for DER: PKCS #8, ECPrivateKey (RFC 5915) or RSAPrivateKey (RFC 8017).
+    static std::optional<key> from_der(std::string_view der);
+
     /// PKCS #8 PEM. Throws `std::bad_alloc` only. The caller should not keep it longer than needed.
     std::string to_pem() const;
 

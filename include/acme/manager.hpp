@@ -45,6 +45,10 @@ public:
     /// there is none.
     virtual certificate_ptr find(std::string_view server_name) const noexcept = 0;
 
+    /// What clients are shown that ask for no host, or for one that is refused a certificate (`config::default_host`).
+    /// Null where there is nothing for them.
+    virtual certificate_ptr find_default() const noexcept { return nullptr; }
+
     /// The certificate that answers a pending tls-alpn-01 challenge for a server name (RFC 8737 section 3). Null where
     /// there is none.
     virtual certificate_ptr find_challenge(std::string_view server_name) const noexcept = 0;
@@ -148,6 +152,17 @@ public:
     /// where there is none, and what the CA answers; then nothing has changed.
     boost::asio::awaitable<void> async_revoke(
         std::string host, revocation_reason reason = revocation_reason::unspecified);
+
+    /// Serves a certificate of the application's own for all its names (wildcards for one label), from now on: before
+    /// any managed one, and whatever `set_hosts` and the budgets say. What it covers is not ordered or refreshed
+    /// meanwhile. Another certificate for some of its names replaces it for these at once; handshakes under way end
+    /// with the one that they have. It is not checked (`accept` does that), served past its end too
+    /// (`certificate_expiring`), and not part of `marshal` or the store. Throws `std::invalid_argument` for null or a
+    /// certificate without names.
+    void add_certificate(certificate_ptr own);
+
+    /// Ends that, at once, for the names for which it is not replaced already; managed certificates take its place.
+    void remove_certificate(const certificate_ptr& own);
 
     /// Whether the manager has an account at its CA.
     bool registered() const;

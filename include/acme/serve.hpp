@@ -2,6 +2,7 @@
 
 #include <acme/http.hpp>
 #include <acme/manager.hpp>
+#include <acme/ticket_keys.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -100,6 +102,8 @@ struct serve_options
     /// descriptors that the process may open, 10,000 at most. 1 counts as 2: at most half of the HTTPS connections
     /// wait for a certificate, so that the CA's validations come through.
     std::size_t max_connections = 0;
+    /// Session ticket keys to share with other servers or machines; empty: the server has its own.
+    std::shared_ptr<acme::ticket_keys> ticket_keys;
     /// How long requests under way may take once the server is to end.
     duration shutdown_grace = std::chrono::seconds(10);
 
@@ -117,6 +121,9 @@ struct serve_options
 /// Serves HTTPS with the manager's certificates, obtained during the first handshake for a host, and redirects HTTP to
 /// it, but for the CA's http-01 validations, which it answers (`answer_http_challenge`). HTTP/1.1 and HTTP/1.0 with
 /// kept-alive connections and pipelining.
+///
+/// A client that was shown the default certificate (`config::default_host`) is served what this certificate covers, by
+/// the Host field; else the answer is 421 Misdirected Request (RFC 9110 section 15.5.20).
 ///
 /// Runs until it is cancelled or the manager is shut down. Then no connection is accepted any more, idle ones are
 /// closed, and the awaitable completes when the requests under way are answered, within `shutdown_grace`. So

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <acme/manager.hpp>
+#include <acme/ticket_keys.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream_base.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -15,6 +19,8 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 struct ssl_st;
 
@@ -32,7 +38,11 @@ namespace acme {
 ///   for its server name, without any of the application's settings (ALPN, client authentication, sessions), and
 ///   refused with the alert no_application_protocol elsewhere; it never gets an ordinary certificate.
 /// - Every other ClientHello gets the certificate for its server name. Where there is none, `async_handshake` waits for
-///   one; a plain `stream.async_handshake` fails, with the alert unrecognized_name.
+///   one; a plain `stream.async_handshake` shows the default certificate (`config::default_host`), or fails with the
+///   alert unrecognized_name.
+///
+/// A session is resumed for the server name only that it was made for: the session id context of a connection becomes
+/// one of its name and of the context's own.
 ///
 /// Uses the context's select-certificate and servername callbacks, which the application then must not set. A
 /// certificate of the context's own is not used. The manager may be destroyed before the context: certificates at hand
@@ -45,10 +55,27 @@ void install(boost::asio::ssl::context& tls, const manager& certificates);
 /// The same with certificates of any origin.
 void install(boost::asio::ssl::context& tls, std::shared_ptr<const credentials> certificates);
 
-/// What `async_serve` uses: a server's context with TLS 1.2 (forward-secret AEAD cipher suites only) and TLS 1.3, no
-/// client authentication, sessions resumed by tickets only, ALPN "http/1.1", and `certificates` installed.
-boost::asio::ssl::context make_server_context(const manager& certificates);
-boost::asio::ssl::context make_server_context(std::shared_ptr<const credentials> certificates);
+/// What is to be settled of a server's context.
+struct server_context_options
+{
+    /// The application's protocols (ALPN, RFC 7301), the preferred first: {"h2", "http/1.1"} for instance. A client
+    /// that offers protocols, but none of these, is refused with the alert no_application_protocol; one that offers
+    /// none is served. Empty: whatever clients offer is passed over.
+    std::vector<std::string> protocols{"http/1.1"};
+    /// Whether TLS 1.2 is spoken, with forward-secret AEAD cipher suites only, beside TLS 1.3.
+    bool tls_1_2 = true;
+    /// Session ticket keys to share with other contexts or machines; empty: the context has its own.
+    std::shared_ptr<acme::ticket_keys> ticket_keys;
+
+    server_context_options() = default;
+};
+
+/// What `async_serve` uses: a server's context with TLS 1.2 and 1.3 as `options` say, no client authentication,
+/// sessions resumed by tickets only, whose keys are rotated, and `certificates` installed. Throws
+/// `std::invalid_argument` for protocols that can't be: empty, longer than 255 octets, 65,535 in all, or "acme-tls/1".
+boost::asio::ssl::context make_server_context(const manager& certificates, server_context_options options = {});
+boost::asio::ssl::context make_server_context(
+    std::shared_ptr<const credentials> certificates, server_context_options options = {});
 
 /// How many handshakes wait for certificates, and how many may. Thread safety: from any thread.
 class handshake_waiters
@@ -88,20 +115,46 @@ struct handshake_options
     handshake_options() = default;
 };
 
+/// What became of a handshake that succeeded.
+struct handshake_result
+{
+    /// The certificate that the client was shown for want of one for its server name (`config::default_host`); null
+    /// where it was shown that of its name. Who asks for something else than this certificate covers is not served:
+    /// 421 Misdirected Request (RFC 9110 section 15.5.20) is the answer in HTTP.
+    certificate_ptr default_certificate;
+    /// Why there is none for its name, as `manager::async_get_certificate` says it; `errc::no_server_name` for a client
+    /// that named no host.
+    std::optional<error> refusal;
+
+    handshake_result() = default;
+};
+
 namespace detail {
 
-using handshake_step = boost::asio::awaitable<boost::system::error_code> (*)(void* stream);
+// Empty where the timer's time is over.
+using handshake_step = boost::asio::awaitable<std::optional<boost::system::error_code>> (*)(
+    void* stream, boost::asio::steady_timer& limit);
 
 template <class Stream>
-boost::asio::awaitable<boost::system::error_code> step_handshake(void* stream)
+boost::asio::awaitable<std::optional<boost::system::error_code>> step_handshake(
+    void* stream, boost::asio::steady_timer& limit)
 {
-    boost::system::error_code ec;
-    auto token = boost::asio::redirect_error(boost::asio::use_awaitable, ec);
-    co_await static_cast<Stream*>(stream)->async_handshake(boost::asio::ssl::stream_base::server, token);
+    namespace asio = boost::asio;
+    // Beast's streams do not know `asio::deferred`.
+    auto handshake = [stream](auto&& token) {
+        return static_cast<Stream*>(stream)->async_handshake(
+            asio::ssl::stream_base::server, std::forward<decltype(token)>(token));
+    };
+    auto group = asio::experimental::make_parallel_group(handshake, limit.async_wait(asio::deferred));
+    const auto [order, ec, not_expired] =
+        co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    // A handshake that was cancelled by the limit has a result too.
+    if (ec == asio::error::operation_aborted && !not_expired)
+        co_return std::nullopt;
     co_return ec;
 }
 
-boost::asio::awaitable<void> run_handshake(
+boost::asio::awaitable<handshake_result> run_handshake(
     ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options);
 
 } // namespace detail
@@ -112,9 +165,13 @@ boost::asio::awaitable<void> run_handshake(
 ///
 /// Thread safety: await it where the stream may be used: on its strand, or on its only thread.
 /// Errors: throws
-/// - `acme::error` with what `manager::async_get_certificate` threw, and the host: there is no certificate. The client
-///   was sent the alert unrecognized_name (a name that is invalid, absent, not allowed or just refused by the CA) or
-///   internal_error (anything else, `errc::recently_failed` included).
+/// - `acme::error` with what `manager::async_get_certificate` threw, and the host: there is no certificate, nor a
+/// default
+///   one (`config::default_host`) that could stand in. That is shown where the host is refused: without a name, with an
+///   invalid one, not allowed, refused by the self-check, a budget or because it failed recently, or rejected by the
+///   CA; not where its issuance fails, or takes too long. The client was sent the alert unrecognized_name (a name that
+///   is invalid, absent, not allowed or just refused by the CA) or internal_error (anything else,
+///   `errc::recently_failed` included).
 /// - `acme::error` with `errc::challenge_answered` after a validation, which the manager has been told of. This is no
 ///   client: close the connection.
 /// - `acme::error` with `errc::timed_out` when `options.timeout` has passed.
@@ -123,7 +180,8 @@ boost::asio::awaitable<void> run_handshake(
 /// Cancellation: terminal; throws `operation_aborted`. The issuance that it waited for goes on. For this and for the
 ///     time limit the next layer's operations must support terminal cancellation, as Asio's and Beast's do.
 template <class Stream>
-boost::asio::awaitable<void> async_handshake(Stream& stream, manager& certificates, handshake_options options = {})
+boost::asio::awaitable<handshake_result> async_handshake(
+    Stream& stream, manager& certificates, handshake_options options = {})
 {
     return detail::run_handshake(
         stream.native_handle(), &stream, &detail::step_handshake<Stream>, certificates, std::move(options));

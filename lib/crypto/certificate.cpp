@@ -14,7 +14,7 @@
 namespace acme {
 namespace {
 
-constexpr std::size_t max_pem_size = 256 * 1024;
+constexpr std::size_t max_chain_size = 256 * 1024;
 constexpr std::size_t max_chain_length = 10;
 
 // Thousands of chains share a handful of issuers. Leaves stay outside: each handshake takes and gives back references,
@@ -101,22 +101,35 @@ certificate_ptr certificate_parser::join(
 
 certificate_ptr certificate::from_pem(std::string_view chain_pem, key private_key, std::string& why)
 {
-    if (chain_pem.size() > max_pem_size)
+    if (chain_pem.size() > max_chain_size)
         return refuse(why, "The chain is larger than 256 KiB.");
     auto blocks = parse_pem(chain_pem, max_chain_length + 1);
     if (!blocks)
         return refuse(why, "The chain is malformed PEM.");
     if (blocks->size() > max_chain_length)
         return refuse(why, "The chain has more than 10 certificates.");
-    std::vector<bssl::UniquePtr<CRYPTO_BUFFER>> chain;
-    for (const auto& block : *blocks) {
+    std::vector<std::string> chain;
+    for (auto& block : *blocks) {
         if (block.label != "CERTIFICATE")
             return refuse(why, "The chain holds a PEM block that is no certificate.");
-        auto* pool = chain.empty() ? nullptr : issuer_pool();
-        chain.emplace_back(CRYPTO_BUFFER_new(octets(block.der), block.der.size(), pool));
-        must(chain.back() != nullptr);
+        chain.push_back(std::move(block.der));
     }
-    return certificate_parser::join(std::move(chain), std::move(private_key), why);
+    return from_der(chain, std::move(private_key), why);
+}
+
+certificate_ptr certificate::from_der(std::span<const std::string> chain, key private_key, std::string& why)
+{
+    std::size_t size = 0;
+    std::vector<bssl::UniquePtr<CRYPTO_BUFFER>> buffers;
+    for (const auto& der : chain) {
+        size += der.size();
+        if (size > max_chain_size || buffers.size() == max_chain_length)
+            return refuse(why, "The chain is larger than 256 KiB or 10 certificates.");
+        auto* pool = buffers.empty() ? nullptr : issuer_pool();
+        buffers.emplace_back(CRYPTO_BUFFER_new(octets(der), der.size(), pool));
+        must(buffers.back() != nullptr);
+    }
+    return certificate_parser::join(std::move(buffers), std::move(private_key), why);
 }
 
 bool certificate::covers(std::string_view name) const noexcept

@@ -12,7 +12,7 @@
 namespace acme {
 namespace {
 
-constexpr std::size_t max_pem_size = 16 * 1024;
+constexpr std::size_t max_size = 16 * 1024;
 
 bssl::UniquePtr<EVP_PKEY> wrap(bssl::UniquePtr<EC_KEY> ec)
 {
@@ -30,15 +30,17 @@ bssl::UniquePtr<EVP_PKEY> wrap(bssl::UniquePtr<RSA> rsa)
     return pkey;
 }
 
-bssl::UniquePtr<EVP_PKEY> parse(const pem_block& block)
+constexpr std::string_view labels[] = {"PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"};
+
+bssl::UniquePtr<EVP_PKEY> parse(std::string_view label, std::string_view octets)
 {
-    auto der = to_cbs(block.der);
+    auto der = to_cbs(octets);
     bssl::UniquePtr<EVP_PKEY> pkey;
-    if (block.label == "PRIVATE KEY")
+    if (label == labels[0])
         pkey.reset(EVP_parse_private_key(&der));
-    else if (block.label == "EC PRIVATE KEY")
+    else if (label == labels[1])
         pkey = wrap(bssl::UniquePtr<EC_KEY>(EC_KEY_parse_private_key(&der, nullptr)));
-    else if (block.label == "RSA PRIVATE KEY")
+    else if (label == labels[2])
         pkey = wrap(bssl::UniquePtr<RSA>(RSA_parse_private_key(&der)));
     if (CBS_len(&der) != 0)
         pkey.reset();
@@ -72,7 +74,7 @@ key key::generate()
 
 std::optional<key> key::from_pem(std::string_view pem)
 {
-    if (pem.size() > max_pem_size)
+    if (pem.size() > max_size)
         return std::nullopt;
     error_queue_guard guard;
     auto blocks = parse_pem(pem, 2);
@@ -80,12 +82,23 @@ std::optional<key> key::from_pem(std::string_view pem)
         return std::nullopt;
     bssl::UniquePtr<EVP_PKEY> pkey;
     if (blocks->size() == 1)
-        pkey = parse(blocks->front());
+        pkey = parse(blocks->front().label, blocks->front().der);
     for (auto& block : *blocks)
         wipe_guard wipe(block.der);
     if (!pkey || !is_supported(*pkey))
         return std::nullopt;
     return key(std::shared_ptr<EVP_PKEY>(pkey.release(), EVP_PKEY_free));
+}
+
+std::optional<key> key::from_der(std::string_view der)
+{
+    if (der.size() > max_size)
+        return std::nullopt;
+    error_queue_guard guard;
+    for (auto label : labels)
+        if (auto pkey = parse(label, der); pkey && is_supported(*pkey))
+            return key(std::shared_ptr<EVP_PKEY>(pkey.release(), EVP_PKEY_free));
+    return std::nullopt;
 }
 
 std::string key::to_pem() const

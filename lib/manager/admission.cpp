@@ -92,11 +92,12 @@ asio::awaitable<certificate_ptr> manager::core::get_certificate(
     const auto& host = hello.server_name;
     if (host.empty() && wait)
         throw error(make_error_code(errc::no_server_name), step);
+    // Not only those for which a CA can issue.
+    if (auto at_hand = index_->find(host))
+        co_return at_hand;
     auto name = normalize_host_name(host);
     if (!name)
         throw error(make_error_code(errc::invalid_host_name), step, name.why).with_host(host);
-    if (auto at_hand = index_->find(*name))
-        co_return at_hand;
     if (waiters_ >= options_.max_waiters)
         refuse(refusal(errc::too_many_waiters, *name), hello);
     const client_waiter of_client(

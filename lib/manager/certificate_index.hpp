@@ -28,6 +28,8 @@ public:
     void erase(std::string_view host, const certificate_ptr& c);
     void clear();
     std::size_t size() const noexcept;
+    /// Whether nothing was ever inserted; costs less than a lookup.
+    bool empty() const noexcept { return turn_.load(std::memory_order_relaxed) == 0; }
 
     /// Of the next few hosts in turn, the one whose certificate was not looked for for longest; empty where there is
     /// none at all. To look for it makes it the last that is named again.

@@ -20,6 +20,8 @@ config with_defaults(config options)
     for (const auto& type : options.challenge_types)
         if (type != tls_alpn_01 && type != http_01)
             throw std::invalid_argument("no kind of challenge that can be answered: " + printable(type, 100));
+    if (!options.default_host.empty())
+        options.pinned_hosts.insert(options.default_host);
     if (!options.clock)
         options.clock = system_clock();
     if (!options.random)
@@ -33,7 +35,7 @@ manager::core::core(asio::any_io_executor executor, config options)
     : strand_(asio::make_strand(std::move(executor)))
     , options_(with_defaults(std::move(options)))
     , keys_(options_.directory_url)
-    , index_(std::make_shared<credential_index>(options_.clock))
+    , index_(std::make_shared<credential_index>(options_.clock, options_.default_host))
     , decisions_(options_.max_decisions)
     , domains_(options_.limits.new_hosts_per_domain, options_.max_budgets)
     , clients_(options_.limits.new_hosts_per_client, options_.max_budgets)

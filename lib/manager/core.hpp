@@ -104,6 +104,9 @@ public:
     void set_hosts(std::vector<std::string> hosts);
     std::string marshal() const;
     void unmarshal(std::string_view text);
+    // own_certificates.cpp
+    void add_certificate(certificate_ptr own);
+    void remove_certificate(const certificate_ptr& own);
     std::shared_ptr<notification_channel> watch() { return watchers_.subscribe(); }
     void tell(const event& e) noexcept;
     void share(shared_value value);
@@ -164,8 +167,13 @@ private:
     // Any thread: what is saved next, and who is told.
     void changed(std::set<std::string> keys);
     bool allowed(const std::string& host) const;
+    bool manages(const std::string& host) const;
     void spawn(asio::awaitable<void> task);
     std::chrono::system_clock::time_point now() const { return options_.clock->now(); }
+
+    // own_certificates.cpp
+    void watch_end(const certificate_ptr& own);
+    void tell_of_ends();
 
     // admission.cpp
     [[noreturn]] void refuse(const error& why, const client_hello& hello);
@@ -361,6 +369,8 @@ private:
     std::deque<std::string> polls_;
     // Those in the line of polls, and those under way.
     std::set<std::string> polled_;
+    // When there is something to tell of the application's own certificates.
+    std::multimap<time_point, std::weak_ptr<const certificate>> own_ends_;
     std::size_t polling_ = 0;
     std::size_t refreshing_ = 0;
     // New hosts that wait for a token have precedence over refreshes, but for those that have no time.

@@ -31,7 +31,15 @@ certificate_ptr credential_index::find(std::string_view server_name) const noexc
     folded_name name(server_name);
     if (name.view().starts_with('*'))
         return nullptr;
+    if (!own.empty())
+        if (auto c = own.find_or_wildcard(name.view()))
+            return c;
     return certificates.find_or_wildcard(name.view());
+}
+
+certificate_ptr credential_index::find_default() const noexcept
+{
+    return default_host_.empty() ? nullptr : find(default_host_);
 }
 
 certificate_ptr credential_index::find_challenge(std::string_view server_name) const noexcept

@@ -64,6 +64,13 @@ struct describer
         return "saved " + e.key + " is unusable and left as it is: " + e.error.what();
     }
 
+    std::string operator()(const certificate_expiring& e) const
+    {
+        return "the application's own certificate " + e.certificate->serial() + " of " +
+            e.certificate->names().front() + " is valid until " + format_timestamp(e.certificate->not_after()) +
+            " only";
+    }
+
     std::string operator()(const store_interrupted& e) const
     {
         return std::string("the store can't be reached, serving goes on: ") + e.error.what();

@@ -63,6 +63,16 @@ asio::awaitable<void> manager::async_revoke(std::string host, revocation_reason 
     return call(core_, core_->join(core_->revoke(std::move(host), reason)));
 }
 
+void manager::add_certificate(certificate_ptr own)
+{
+    core_->add_certificate(std::move(own));
+}
+
+void manager::remove_certificate(const certificate_ptr& own)
+{
+    core_->remove_certificate(own);
+}
+
 bool manager::registered() const
 {
     return core_->registered();

@@ -43,7 +43,7 @@ void manager::core::take_what_is_due()
         });
         if (!record && stored_.contains(host))
             loads_.push_front(host);
-        if (!record || issuances_.contains(host))
+        if (!record || issuances_.contains(host) || index_->own.find_or_wildcard(host))
             continue;
         auto due = refresh_due(record->plan, at);
         if (due > at) {
@@ -63,6 +63,10 @@ void manager::core::start_due_refreshes()
         return;
     while (due_.first() && refreshing_ < options_.max_issuances) {
         auto host = *due_.first();
+        if (!manages(host)) {
+            due_.erase(host);
+            continue;
+        }
         if (token_waiters_ > 0 && !can_not_wait(host))
             return;
         if (auto until = paused_until(host)) {

@@ -76,7 +76,7 @@ void manager::core::take_revocation(const std::string& host, const certificate_p
     schedule_.erase(host);
     due_.erase(host);
     changed({keys_.certificate(host), keys_.order(host)});
-    bool replace = !given_up && allowed(host) && !stopped_;
+    bool replace = !given_up && manages(host) && !stopped_;
     if (replace && !issuances_.contains(host))
         start(host, served);
 }

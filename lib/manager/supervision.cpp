@@ -57,7 +57,7 @@ void manager::core::reload()
                 unfinished.push_back(host);
     });
     for (auto& host : unfinished)
-        if (allowed(host))
+        if (manages(host))
             start(host, index_->certificates.find(host) != nullptr);
     wake();
 }
@@ -79,6 +79,7 @@ asio::awaitable<void> manager::core::supervise()
         try {
             notice_clock_set_back();
             save_what_changed();
+            tell_of_ends();
             take_what_is_due();
             start_due_refreshes();
             start_polls();
@@ -99,6 +100,8 @@ asio::awaitable<void> manager::core::wait_for_work()
     auto next = schedule_.next();
     if (next_token_ && (!next || *next_token_ < *next))
         next = next_token_;
+    if (!own_ends_.empty() && (!next || own_ends_.begin()->first < *next))
+        next = own_ends_.begin()->first;
     if (next)
         sleep = std::clamp(*next - now(), sleep.zero(), longest_sleep);
     co_await (notification_channel::async_receive(wakes_) || options_.clock->async_wait(sleep));

@@ -1,13 +1,10 @@
 #include "server/client_hello_hook.hpp"
 
-#include "crypto/boringssl.hpp"
+#include "server/context_attachment.hpp"
 #include "server/handshake_state.hpp"
+#include "server/session_binding.hpp"
 
-#include <openssl/ssl.h>
-
-#include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace acme {
 namespace {
@@ -19,17 +16,6 @@ struct hook
     std::shared_ptr<const credentials> certificates;
     bssl::UniquePtr<SSL_CTX> challenge_context;
 };
-
-void destroy_hook(void*, void* stored, CRYPTO_EX_DATA*, int, long, void*)
-{
-    delete static_cast<hook*>(stored);
-}
-
-int hook_index()
-{
-    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, &destroy_hook);
-    return index;
-}
 
 int select_acme_tls_1(SSL*, const std::uint8_t** out, std::uint8_t* out_length, const std::uint8_t*, unsigned, void*)
 {
@@ -68,13 +54,22 @@ std::string_view server_name(const SSL* tls) noexcept
     return name ? std::string_view(name) : std::string_view();
 }
 
+bool set_chain_and_key(SSL* tls, const certificate& c) noexcept
+{
+    auto chain = c.chain();
+    bool done = SSL_set_chain_and_key(tls, chain.data(), chain.size(), c.private_key().native_handle(), nullptr) == 1;
+    if (!done)
+        ERR_clear_error();
+    return done;
+}
+
 // The options, the verification and the session context of a connection stay as they were when its context is switched.
 bool switch_to_challenge(SSL* tls, SSL_CTX* context, const certificate& answer) noexcept
 {
     SSL_set_verify(tls, SSL_VERIFY_NONE, nullptr);
     SSL_set_options(tls, SSL_OP_NO_TICKET);
     return SSL_set_SSL_CTX(tls, context) != nullptr &&
-        SSL_set_session_id_context(tls, acme_tls_1.data(), acme_tls_1.size()) == 1 && use_certificate(tls, answer);
+        SSL_set_session_id_context(tls, acme_tls_1.data(), acme_tls_1.size()) == 1 && set_chain_and_key(tls, answer);
 }
 
 handshake_state answer_validation(SSL* tls, const hook& h) noexcept
@@ -91,6 +86,8 @@ handshake_state answer_validation(SSL* tls, const hook& h) noexcept
 handshake_state choose_certificate(SSL* tls, const hook& h, handshake_state before) noexcept
 {
     auto found = h.certificates->find(server_name(tls));
+    if (!found && before.what == handshake_state::kind::plain)
+        found = h.certificates->find_default();
     if (found && use_certificate(tls, *found))
         return {handshake_state::kind::chosen, 0};
     if (found)
@@ -112,7 +109,7 @@ ssl_select_cert_result_t select_certificate(const SSL_CLIENT_HELLO* hello)
     auto state = get_handshake_state(tls);
     if (is_decided(state.what))
         return ssl_select_cert_success;
-    auto* h = static_cast<const hook*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(tls), hook_index()));
+    const auto* h = context_attachment<hook>::get(SSL_get_SSL_CTX(tls));
     state = asks_for_validation(hello) ? answer_validation(tls, *h) : choose_certificate(tls, *h, state);
     if (state.what == handshake_state::kind::may_wait)
         return ssl_select_cert_retry;
@@ -134,11 +131,12 @@ int send_alert_or_go_on(SSL* tls, int* out_alert, void*)
 
 bool use_certificate(ssl_st* tls, const certificate& c) noexcept
 {
-    auto chain = c.chain();
-    bool done = SSL_set_chain_and_key(tls, chain.data(), chain.size(), c.private_key().native_handle(), nullptr) == 1;
-    if (!done)
-        ERR_clear_error();
-    return done;
+    return set_chain_and_key(tls, c) && bind_session_to_server_name(tls);
+}
+
+certificate_ptr find_default_certificate(const ssl_st* tls) noexcept
+{
+    return context_attachment<hook>::get(SSL_get_SSL_CTX(tls))->certificates->find_default();
 }
 
 void install_client_hello_hook(ssl_ctx_st* context, std::shared_ptr<const credentials> certificates)
@@ -146,9 +144,7 @@ void install_client_hello_hook(ssl_ctx_st* context, std::shared_ptr<const creden
     auto h = std::make_unique<hook>();
     h->certificates = std::move(certificates);
     h->challenge_context = make_challenge_context();
-    std::unique_ptr<hook> earlier(static_cast<hook*>(SSL_CTX_get_ex_data(context, hook_index())));
-    must(SSL_CTX_set_ex_data(context, hook_index(), h.get()));
-    h.release();
+    context_attachment<hook>::set(context, std::move(h));
     SSL_CTX_set_select_certificate_cb(context, &select_certificate);
     SSL_CTX_set_tlsext_servername_callback(context, &send_alert_or_go_on);
 }

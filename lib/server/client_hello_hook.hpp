@@ -13,7 +13,11 @@ namespace acme {
 /// Sets the callbacks of `install` on a context. Throws `std::bad_alloc`.
 void install_client_hello_hook(ssl_ctx_st* context, std::shared_ptr<const credentials> certificates);
 
-/// Gives a connection the certificate to show; it takes references, no copies. False for want of memory.
+/// Gives a connection the certificate to show, and binds its session to its server name. Takes references, no copies;
+/// called once for a connection. False for want of memory.
 bool use_certificate(ssl_st* tls, const certificate& c) noexcept;
+
+/// `credentials::find_default` of what was installed on the connection's context.
+certificate_ptr find_default_certificate(const ssl_st* tls) noexcept;
 
 } // namespace acme

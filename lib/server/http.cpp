@@ -1,15 +1,12 @@
-#include "server/authority.hpp"
+#include "server/location.hpp"
 #include "server/response.hpp"
 
 #include <acme/http.hpp>
 
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/verb.hpp>
 
-#include <algorithm>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,21 +15,10 @@ namespace {
 
 namespace http = boost::beast::http;
 
-struct location
-{
-    std::string host;
-    std::string target;
-};
-
 bool is_url_character(char c) noexcept
 {
     constexpr std::string_view excluded = "\"#<>\\^`{|}";
     return c > ' ' && c < '\x7f' && excluded.find(c) == excluded.npos;
-}
-
-bool is_acceptable(char c) noexcept
-{
-    return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && c != '#' && c != '\\';
 }
 
 // As browsers send them in a query, though RFC 3986 does not know them.
@@ -51,46 +37,6 @@ std::string percent_encoded(std::string_view target)
     return text;
 }
 
-std::optional<std::string> host_of_field(const http::request_header<>& request)
-{
-    if (request.count(http::field::host) != 1)
-        return std::nullopt;
-    return host_of_authority(request[http::field::host]);
-}
-
-std::optional<location> absolute_form(std::string_view target)
-{
-    for (std::string_view scheme : {"http://", "https://"}) {
-        if (target.size() < scheme.size() || !boost::beast::iequals(target.substr(0, scheme.size()), scheme))
-            continue;
-        target.remove_prefix(scheme.size());
-        auto end = std::min(target.find_first_of("/?"), target.size());
-        auto host = host_of_authority(target.substr(0, end));
-        if (!host)
-            return std::nullopt;
-        std::string path(target.substr(end));
-        return location{*host, path.starts_with('/') ? path : "/" + path};
-    }
-    return std::nullopt;
-}
-
-std::optional<location> requested(const http::request_header<>& request)
-{
-    std::string_view target = request.target();
-    auto host = host_of_field(request);
-    if (target.empty() || !std::all_of(target.begin(), target.end(), is_acceptable))
-        return std::nullopt;
-    if (request.method() == http::verb::connect)
-        return std::nullopt;
-    if (!host && request.count(http::field::host) != 0)
-        return std::nullopt;
-    if (target.front() != '/' && target != "*")
-        return absolute_form(target);
-    if (!host)
-        return std::nullopt;
-    return location{*host, target == "*" ? "/" : std::string(target)};
-}
-
 http_response plain_text(http::status status, const http::request_header<>& request, std::string body)
 {
     http_response response(status, request.version());
@@ -104,7 +50,7 @@ http_response plain_text(http::status status, const http::request_header<>& requ
 
 http_response redirect_http(const http::request_header<>& request, std::uint16_t https_port)
 {
-    auto where = requested(request);
+    auto where = requested_location(request);
     if (!where)
         return plain_text(http::status::bad_request, request, "No host to redirect to.\n");
     bool safe = request.method() == http::verb::get || request.method() == http::verb::head;

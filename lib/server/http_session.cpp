@@ -2,6 +2,8 @@
 
 #include "server/byte_stream.hpp"
 #include "server/http_connection.hpp"
+#include "server/location.hpp"
+#include "server/response.hpp"
 
 #include <acme/tls.hpp>
 
@@ -58,26 +60,58 @@ private:
     session& session_;
 };
 
-// Whether there is a client to serve.
-asio::awaitable<bool> accept_client(https_stream& stream, const server& all, const session& self)
+// Empty where there is no client to serve.
+asio::awaitable<std::optional<handshake_result>> accept_client(
+    https_stream& stream, const server& all, const session& self)
 {
     handshake_options options;
     options.timeout = all.options.handshake_timeout;
     options.waiters = all.waiting;
     options.client_address = self.peer.address();
+    std::optional<handshake_result> result;
     std::exception_ptr failure;
     try {
-        co_await async_handshake(stream, all.certificates, options);
+        result = co_await async_handshake(stream, all.certificates, options);
     } catch (const boost::system::system_error& e) {
         if (e.code() != make_error_code(errc::challenge_answered) && !self.draining)
             failure = std::current_exception();
-        else
-            co_return false;
     }
     if (failure)
         all.report(failure, self.peer);
-    co_return !failure;
+    co_return result;
 }
+
+/// The application, for the hosts that a certificate covers; the others are told that they are not served here.
+class covered_application
+{
+public:
+    covered_application(const http_application& application, certificate_ptr shown)
+        : application_(application)
+        , shown_(std::move(shown))
+    {}
+
+    asio::awaitable<http_response> operator()(const http_request& request) const
+    {
+        if (is_covered(request))
+            co_return co_await application_(request);
+        co_return plain_response(boost::beast::http::status::misdirected_request);
+    }
+
+private:
+    bool is_covered(const http_request& request) const
+    {
+        const auto where = requested_location(request);
+        if (!where)
+            return false;
+        std::string_view host = where->host;
+        if (host.starts_with('['))
+            host = host.substr(1, host.size() - 2);
+        return shown_->covers(host);
+    }
+
+    const http_application& application_;
+    certificate_ptr shown_;
+};
 
 // Asks the client to close, and waits a little for it to do so.
 asio::awaitable<void> close_tls(https_stream& stream)
@@ -95,10 +129,13 @@ asio::awaitable<void> serve_https_connection(
     https_stream tls(std::move(socket), const_cast<asio::ssl::context&>(all->tls));
     byte_stream_of<https_stream> stream(tls);
     io_hook hook(*self, stream.tcp());
-    bool accepted = co_await accept_client(tls, *all, *self);
+    auto accepted = co_await accept_client(tls, *all, *self);
     if (!accepted)
         co_return;
-    http_connection connection(stream, *all, *self, all->application, true);
+    std::optional<http_application> covered;
+    if (accepted->default_certificate)
+        covered.emplace(covered_application(all->application, accepted->default_certificate));
+    http_connection connection(stream, *all, *self, covered ? *covered : all->application, true);
     auto end = co_await connection.run();
     if (end != connection_end::broken)
         co_await close_tls(tls);

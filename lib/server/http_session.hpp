@@ -28,8 +28,9 @@ struct server
     const serve_options options;
     /// What answers on HTTP ports: challenges, and redirects.
     http_application redirect;
-    asio::ssl::context tls;
     const std::shared_ptr<clock> time;
+    const std::shared_ptr<acme::ticket_keys> ticket_keys;
+    asio::ssl::context tls;
     const std::shared_ptr<handshake_waiters> waiting;
 };
 

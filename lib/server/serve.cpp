@@ -28,12 +28,35 @@ std::size_t connection_limit(std::size_t wanted)
     return static_cast<std::size_t>(std::clamp<rlim_t>(descriptors.rlim_cur / 3, 1, 10'000));
 }
 
+std::shared_ptr<ticket_keys> make_ticket_keys(std::shared_ptr<clock> time)
+{
+    ticket_key_options options;
+    options.clock = std::move(time);
+    return std::make_shared<ticket_keys>(std::move(options));
+}
+
+asio::ssl::context make_context(const manager& certificates, std::shared_ptr<ticket_keys> keys)
+{
+    server_context_options options;
+    options.ticket_keys = std::move(keys);
+    return make_server_context(certificates, std::move(options));
+}
+
 std::vector<tcp::endpoint> addresses(const std::vector<tcp::acceptor>& acceptors)
 {
     std::vector<tcp::endpoint> all;
     for (const auto& a : acceptors)
         all.push_back(a.local_endpoint());
     return all;
+}
+
+// While nobody comes, no handshake does it.
+asio::awaitable<void> rotate_keys(std::shared_ptr<ticket_keys> keys, std::shared_ptr<clock> time)
+{
+    for (;;) {
+        co_await time->async_wait(keys->options().interval);
+        keys->rotate();
+    }
 }
 
 /// A running server. Lives in the frame of `run`, on one strand.
@@ -109,6 +132,7 @@ void running_server::start()
         answering_http_ = all_->certificates.answering_http_challenges();
     accept_on(https_, https_sessions_, &serve_https_connection);
     accept_on(http_, http_sessions_, &serve_http_connection);
+    accepting_.spawn(rotate_keys(all_->ticket_keys, all_->time));
     listening where;
     where.https = addresses(https_);
     where.http = addresses(http_);
@@ -186,8 +210,9 @@ server::server(manager& m, http_application a, serve_options o)
     , application(std::move(a))
     , options(std::move(o))
     , redirect(application)
-    , tls(make_server_context(m))
     , time(m.options().clock)
+    , ticket_keys(options.ticket_keys ? options.ticket_keys : make_ticket_keys(time))
+    , tls(make_context(m, ticket_keys))
     , waiting(std::make_shared<handshake_waiters>(connection_limit(options.max_connections) / 2))
 {}
 

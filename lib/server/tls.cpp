@@ -5,13 +5,14 @@
 
 #include <acme/tls.hpp>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <exception>
+#include <initializer_list>
 #include <optional>
 
 namespace acme {
@@ -23,17 +24,6 @@ namespace {
 
 constexpr const char* step_name = "TLS handshake";
 
-int select_http_1_1(
-    SSL*, const std::uint8_t** out, std::uint8_t* out_length, const std::uint8_t* in, unsigned in_length, void*)
-{
-    static constexpr std::uint8_t ours[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-    std::uint8_t* chosen = nullptr;
-    if (SSL_select_next_proto(&chosen, out_length, in, in_length, ours, sizeof ours) != OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    *out = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
-
 // What others left in this thread's error queue would be taken for this connection's.
 bool awaits_certificate(const SSL* tls)
 {
@@ -41,13 +31,23 @@ bool awaits_certificate(const SSL* tls)
     return SSL_get_error(tls, -1) == SSL_ERROR_PENDING_CERTIFICATE;
 }
 
+bool is_one_of(const error_code& ec, std::initializer_list<errc> codes)
+{
+    return std::ranges::any_of(codes, [&](errc e) { return ec == make_error_code(e); });
+}
+
 bool is_about_the_name(const error_code& ec)
 {
-    for (auto e : {errc::invalid_host_name, errc::no_server_name, errc::host_not_allowed, errc::rejected_identifier,
-             errc::unsupported_identifier})
-        if (ec == make_error_code(e))
-            return true;
-    return false;
+    return is_one_of(ec,
+        {errc::invalid_host_name, errc::no_server_name, errc::host_not_allowed, errc::rejected_identifier,
+            errc::unsupported_identifier});
+}
+
+// The CA was not asked for the name, or does not want it.
+bool is_refusal(const error_code& ec)
+{
+    return is_about_the_name(ec) ||
+        is_one_of(ec, {errc::self_check_failed, errc::recently_failed, errc::too_many_new_hosts});
 }
 
 error with_some_host(const error& e, const client_hello& hello)
@@ -84,12 +84,13 @@ public:
         , left_(options.timeout)
     {}
 
-    asio::awaitable<void> run();
+    asio::awaitable<handshake_result> run();
 
 private:
     asio::awaitable<error_code> timed_step();
     asio::awaitable<void> wait_for_certificate();
     asio::awaitable<certificate_ptr> get_certificate(client_hello hello);
+    bool show_default(const error& refusal);
     asio::awaitable<void> refuse(std::exception_ptr why);
 
     SSL* tls_;
@@ -99,31 +100,21 @@ private:
     std::shared_ptr<handshake_waiters> waiters_;
     std::optional<asio::ip::address> client_address_;
     std::chrono::steady_clock::duration left_;
-    std::optional<error_code> result_;
+    handshake_result result_;
 };
-
-asio::awaitable<void> store_result(asio::awaitable<error_code> operation, std::optional<error_code>& result)
-{
-    result = co_await std::move(operation);
-}
 
 asio::awaitable<error_code> server_handshake::timed_step()
 {
-    using namespace asio::experimental::awaitable_operators;
-    auto started = std::chrono::steady_clock::now();
+    const auto started = std::chrono::steady_clock::now();
     asio::steady_timer limit(co_await asio::this_coro::executor, left_);
-    error_code expired;
-    auto token = asio::redirect_error(asio::use_awaitable, expired);
-    result_.reset();
-    co_await (store_result(step_(stream_), result_) || limit.async_wait(token));
+    const auto result = co_await step_(stream_, limit);
     left_ -= std::chrono::steady_clock::now() - started;
-    // A step that was cancelled by the limit has a result too.
-    if (!result_ || (*result_ == asio::error::operation_aborted && !expired))
+    if (!result)
         throw error(make_error_code(errc::timed_out), step_name);
-    co_return *result_;
+    co_return *result;
 }
 
-asio::awaitable<void> server_handshake::run()
+asio::awaitable<handshake_result> server_handshake::run()
 {
     if (!set_handshake_state(tls_, {handshake_state::kind::may_wait, 0}))
         throw std::bad_alloc();
@@ -135,7 +126,7 @@ asio::awaitable<void> server_handshake::run()
     if (ec)
         throw boost::system::system_error(ec, step_name);
     if (get_handshake_state(tls_).what != handshake_state::kind::validation)
-        co_return;
+        co_return std::move(result_);
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
     certificates_.validation_answered(host, "tls-alpn-01");
@@ -159,7 +150,9 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
             throw;
         if (is_about_the_name(e.code()))
             alert = SSL_AD_UNRECOGNIZED_NAME;
-        failure = std::make_exception_ptr(with_some_host(e, hello));
+        const auto refusal = with_some_host(e, hello);
+        if (!show_default(refusal))
+            failure = std::make_exception_ptr(refusal);
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted)
             throw;
@@ -183,6 +176,18 @@ asio::awaitable<certificate_ptr> server_handshake::get_certificate(client_hello 
     co_return co_await certificates_.async_get_certificate(std::move(hello));
 }
 
+// Whether the handshake goes on with the default certificate.
+bool server_handshake::show_default(const error& refusal)
+{
+    auto shown = is_refusal(refusal.code()) ? find_default_certificate(tls_) : nullptr;
+    if (!shown || !use_certificate(tls_, *shown))
+        return false;
+    set_handshake_state(tls_, {handshake_state::kind::chosen, 0});
+    result_.default_certificate = std::move(shown);
+    result_.refusal = refusal;
+    return true;
+}
+
 // Carries the handshake on, to its alert.
 asio::awaitable<void> server_handshake::refuse(std::exception_ptr why)
 {
@@ -196,41 +201,11 @@ asio::awaitable<void> server_handshake::refuse(std::exception_ptr why)
 
 } // namespace
 
-void install(asio::ssl::context& tls, const manager& certificates)
-{
-    install(tls, certificates.credentials());
-}
-
-void install(asio::ssl::context& tls, std::shared_ptr<const credentials> certificates)
-{
-    install_client_hello_hook(tls.native_handle(), std::move(certificates));
-}
-
-asio::ssl::context make_server_context(const manager& certificates)
-{
-    return make_server_context(certificates.credentials());
-}
-
-asio::ssl::context make_server_context(std::shared_ptr<const credentials> certificates)
-{
-    asio::ssl::context context(asio::ssl::context::tls_server);
-    SSL_CTX* native = context.native_handle();
-    constexpr const char* suites = "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]:"
-                                   "[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
-                                   "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
-    must(SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION));
-    must(SSL_CTX_set_strict_cipher_list(native, suites));
-    SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_alpn_select_cb(native, &select_http_1_1, nullptr);
-    install(context, std::move(certificates));
-    return context;
-}
-
-asio::awaitable<void> detail::run_handshake(
+asio::awaitable<handshake_result> detail::run_handshake(
     ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options)
 {
     server_handshake handshake(tls, stream, step, certificates, std::move(options));
-    co_await handshake.run();
+    co_return co_await handshake.run();
 }
 
 } // namespace acme

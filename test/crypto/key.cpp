@@ -50,6 +50,21 @@ BOOST_AUTO_TEST_CASE(reads_what_openssl_writes)
     BOOST_TEST((key::from_pem(keys::rsa2048) != key::from_pem(keys::p256)));
 }
 
+BOOST_AUTO_TEST_CASE(reads_the_same_as_der)
+{
+    for (auto pem : {keys::p256, keys::p256_sec1, keys::p384, keys::rsa2048, keys::rsa2048_pkcs1}) {
+        const auto der = test::der_of(std::string(pem));
+        BOOST_TEST((key::from_der(der) == key::from_pem(pem)));
+        BOOST_TEST(!key::from_der(der + '\0'));
+        for (std::size_t size = 0; size < der.size(); ++size)
+            BOOST_TEST(!key::from_der(der.substr(0, size)));
+    }
+    for (auto pem : {keys::p521, keys::rsa1024, keys::rsa_e3, keys::ed25519})
+        BOOST_TEST(!key::from_der(test::der_of(std::string(pem))));
+    BOOST_TEST(!key::from_der(keys::p256));
+    BOOST_TEST(!key::from_der(std::string(16 * 1024 + 1, '0')));
+}
+
 BOOST_AUTO_TEST_CASE(writes_pkcs8_as_openssl_does)
 {
     for (auto pem : {keys::p256, keys::p384, keys::rsa2048})
