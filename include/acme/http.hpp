@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -49,6 +50,12 @@ std::optional<http_response> answer_http_challenge(
 
 /// The same for a manager, which is told of a validation that is answered (`manager::validation_answered`).
 std::optional<http_response> answer_http_challenge(
+    const boost::beast::http::request_header<>& request, manager& certificates);
+
+/// The same for one of several servers that share a store: a token that is not known here, and may be another server's,
+/// is waited for (`manager::async_find_http_challenge`). `request` and `certificates` must outlive the call. Throws
+/// `acme::error` with `errc::shut_down`. Cancellation: terminal.
+boost::asio::awaitable<std::optional<http_response>> async_answer_http_challenge(
     const boost::beast::http::request_header<>& request, manager& certificates);
 
 } // namespace acme

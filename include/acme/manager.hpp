@@ -59,6 +59,10 @@ public:
     {
         return nullptr;
     }
+
+    /// Whether challenges may become known that are pending already: those of other managers on the same store. Then
+    /// `manager::async_find_challenge` is worth waiting for.
+    virtual bool learns_challenges() const noexcept { return false; }
 };
 
 /// Asked with the URL of the CA's terms of service; true agrees.

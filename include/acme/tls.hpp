@@ -77,6 +77,10 @@ boost::asio::ssl::context make_server_context(const manager& certificates, serve
 boost::asio::ssl::context make_server_context(
     std::shared_ptr<const credentials> certificates, server_context_options options = {});
 
+/// Keeps session ticket keys the same on all servers whose managers use one store, so that a client resumes its session
+/// at any of them; `async_serve` does this by itself. They are in the store as they are: see `encrypted_store`.
+void share(std::shared_ptr<ticket_keys> keys, manager& certificates);
+
 /// How many handshakes wait for certificates, and how many may. Thread safety: from any thread.
 class handshake_waiters
 {

@@ -5,6 +5,8 @@
 
 #include <acme/manager.hpp>
 
+#include <atomic>
+
 namespace acme {
 
 /// The indices that TLS hooks and HTTP servers read; outlives the manager while one of them holds it.
@@ -20,6 +22,7 @@ public:
     certificate_ptr find_default() const noexcept override;
     certificate_ptr find_challenge(std::string_view server_name) const noexcept override;
     http_challenge_ptr find_http_challenge(std::string_view token) const noexcept override;
+    bool learns_challenges() const noexcept override { return is_shared; }
 
     certificate_index certificates;
     /// The application's own; they come first.
@@ -27,6 +30,8 @@ public:
     /// Keyed by the SNI name a validator sends: the host, or an address's reverse name (RFC 8738 section 6).
     certificate_index challenges;
     http_challenge_index http_challenges;
+    /// Other managers are on the same store.
+    std::atomic<bool> is_shared = false;
 
 private:
     const std::string default_host_;

@@ -44,6 +44,7 @@ void manager::core::join_group(std::shared_ptr<subscription> changes)
     if (!changes)
         return;
     group_.changes = std::move(changes);
+    index_->is_shared = true;
     spawn(follow(group_.changes));
     group_news_.cancel();
 }

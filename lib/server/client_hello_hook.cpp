@@ -72,9 +72,11 @@ bool switch_to_challenge(SSL* tls, SSL_CTX* context, const certificate& answer) 
         SSL_set_session_id_context(tls, acme_tls_1.data(), acme_tls_1.size()) == 1 && set_chain_and_key(tls, answer);
 }
 
-handshake_state answer_validation(SSL* tls, const hook& h) noexcept
+handshake_state answer_validation(SSL* tls, const hook& h, handshake_state before) noexcept
 {
     auto answer = h.certificates->find_challenge(server_name(tls));
+    if (!answer && before.what == handshake_state::kind::may_wait && h.certificates->learns_challenges())
+        return {handshake_state::kind::awaits_challenge, 0};
     if (!answer)
         return handshake_state::refuse(SSL_AD_NO_APPLICATION_PROTOCOL);
     if (!switch_to_challenge(tls, h.challenge_context.get(), *answer))
@@ -110,10 +112,12 @@ ssl_select_cert_result_t select_certificate(const SSL_CLIENT_HELLO* hello)
     if (is_decided(state.what))
         return ssl_select_cert_success;
     const auto* h = context_attachment<hook>::get(SSL_get_SSL_CTX(tls));
-    state = asks_for_validation(hello) ? answer_validation(tls, *h) : choose_certificate(tls, *h, state);
+    state = asks_for_validation(hello) ? answer_validation(tls, *h, state) : choose_certificate(tls, *h, state);
     if (state.what == handshake_state::kind::may_wait)
         return ssl_select_cert_retry;
-    return set_handshake_state(tls, state) ? ssl_select_cert_success : ssl_select_cert_error;
+    if (!set_handshake_state(tls, state))
+        return ssl_select_cert_error;
+    return state.what == handshake_state::kind::awaits_challenge ? ssl_select_cert_retry : ssl_select_cert_success;
 }
 
 // An error of select_certificate is always a handshake_failure to the client. This callback, which comes next, can name

@@ -15,6 +15,8 @@ struct handshake_state
         plain,
         /// `async_handshake` waits when the hook asks for it.
         may_wait,
+        /// The hook asks `async_handshake` to wait for word of a challenge.
+        awaits_challenge,
         /// The wait is over and the certificate is set.
         chosen,
         /// A tls-alpn-01 validation is being answered.

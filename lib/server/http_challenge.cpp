@@ -1,3 +1,4 @@
+#include "protocol/challenge_token.hpp"
 #include "server/response.hpp"
 
 #include <acme/http.hpp>
@@ -9,6 +10,7 @@
 #include <boost/beast/http/verb.hpp>
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace acme {
@@ -30,11 +32,14 @@ std::string_view path_of(std::string_view target)
     return target;
 }
 
+bool is_read(const http::request_header<>& request) noexcept
+{
+    return request.method() == http::verb::get || request.method() == http::verb::head;
+}
+
 http_challenge_ptr find(const http::request_header<>& request, std::string_view token, const credentials& pending)
 {
-    if (request.method() != http::verb::get && request.method() != http::verb::head)
-        return nullptr;
-    return pending.find_http_challenge(token);
+    return is_read(request) ? pending.find_http_challenge(token) : nullptr;
 }
 
 http_response response_to(const http::request_header<>& request, const http_challenge_ptr& found)
@@ -47,6 +52,13 @@ http_response response_to(const http::request_header<>& request, const http_chal
     }
     frame_response(response, request.method());
     return response;
+}
+
+http_response respond(const http::request_header<>& request, const http_challenge_ptr& found, manager& certificates)
+{
+    if (found)
+        certificates.validation_answered(found->host, "http-01");
+    return response_to(request, found);
 }
 
 } // namespace
@@ -64,10 +76,21 @@ std::optional<http_response> answer_http_challenge(const http::request_header<>&
     const auto path = path_of(request.target());
     if (!path.starts_with(prefix))
         return std::nullopt;
-    const auto found = find(request, path.substr(prefix.size()), *certificates.credentials());
-    if (found)
-        certificates.validation_answered(found->host, "http-01");
-    return response_to(request, found);
+    return respond(request, find(request, path.substr(prefix.size()), *certificates.credentials()), certificates);
+}
+
+boost::asio::awaitable<std::optional<http_response>> async_answer_http_challenge(
+    const http::request_header<>& request, manager& certificates)
+{
+    const auto path = path_of(request.target());
+    if (!path.starts_with(prefix))
+        co_return std::nullopt;
+    std::string token(path.substr(prefix.size()));
+    auto found = find(request, token, *certificates.credentials());
+    const bool may_come = !found && is_read(request) && is_challenge_token(token);
+    if (may_come)
+        found = co_await certificates.async_find_http_challenge(token);
+    co_return respond(request, found, certificates);
 }
 
 } // namespace acme

@@ -59,6 +59,28 @@ asio::awaitable<void> rotate_keys(std::shared_ptr<ticket_keys> keys, std::shared
     }
 }
 
+/// What is answered over plain HTTP.
+class redirection
+{
+public:
+    redirection(manager& certificates, std::uint16_t https_port)
+        : certificates_(certificates)
+        , https_port_(https_port)
+    {}
+
+    asio::awaitable<http_response> operator()(const http_request& request) const
+    {
+        auto challenge = co_await async_answer_http_challenge(request, certificates_);
+        auto response = challenge ? std::move(*challenge) : redirect_http(request, https_port_);
+        response.keep_alive(false);
+        co_return response;
+    }
+
+private:
+    manager& certificates_;
+    std::uint16_t https_port_;
+};
+
 /// A running server. Lives in the frame of `run`, on one strand.
 class running_server
 {
@@ -122,17 +144,13 @@ void running_server::start()
     auto redirect_port = all_->options.redirect_port;
     if (redirect_port == 0)
         redirect_port = https_.front().local_endpoint().port();
-    all_->redirect = [redirect_port, &certificates = all_->certificates](const http_request& request) {
-        auto challenge = answer_http_challenge(request, certificates);
-        auto response = challenge ? std::move(*challenge) : redirect_http(request, redirect_port);
-        response.keep_alive(false);
-        return response;
-    };
+    all_->redirect = redirection(all_->certificates, redirect_port);
     if (!http_.empty())
         answering_http_ = all_->certificates.answering_http_challenges();
     accept_on(https_, https_sessions_, &serve_https_connection);
     accept_on(http_, http_sessions_, &serve_http_connection);
     accepting_.spawn(rotate_keys(all_->ticket_keys, all_->time));
+    share(all_->ticket_keys, all_->certificates);
     listening where;
     where.https = addresses(https_);
     where.http = addresses(http_);

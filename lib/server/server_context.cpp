@@ -81,4 +81,16 @@ asio::ssl::context make_server_context(std::shared_ptr<const credentials> certif
     return context;
 }
 
+void share(std::shared_ptr<ticket_keys> keys, manager& certificates)
+{
+    const auto interval = keys->options().interval;
+    shared_value value;
+    // Keys of different intervals have nothing to say to each other.
+    value.name = "ticket-keys/" + std::to_string(interval.count());
+    value.interval = std::min<std::chrono::seconds>(interval / 4, std::chrono::minutes(10));
+    value.marshal = [keys] { return keys->marshal(); };
+    value.merge = [keys](std::string_view theirs) { keys->merge(theirs); };
+    certificates.share(std::move(value));
+}
+
 } // namespace acme

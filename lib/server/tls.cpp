@@ -89,6 +89,7 @@ public:
 private:
     asio::awaitable<error_code> timed_step();
     asio::awaitable<void> wait_for_certificate();
+    asio::awaitable<void> wait_for_challenge();
     asio::awaitable<certificate_ptr> get_certificate(client_hello hello);
     bool show_default(const error& refusal);
     asio::awaitable<void> refuse(std::exception_ptr why);
@@ -120,7 +121,10 @@ asio::awaitable<handshake_result> server_handshake::run()
         throw std::bad_alloc();
     auto ec = co_await timed_step();
     if (ec && awaits_certificate(tls_)) {
-        co_await wait_for_certificate();
+        if (get_handshake_state(tls_).what == handshake_state::kind::awaits_challenge)
+            co_await wait_for_challenge();
+        else
+            co_await wait_for_certificate();
         ec = co_await timed_step();
     }
     if (ec)
@@ -164,6 +168,15 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
         set_handshake_state(tls_, handshake_state::refuse(alert));
         co_await refuse(failure);
     }
+}
+
+// The hook looks for it again, and waits no longer.
+asio::awaitable<void> server_handshake::wait_for_challenge()
+{
+    const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
+    std::string host = name ? name : "";
+    co_await certificates_.async_find_challenge(host);
+    set_handshake_state(tls_, handshake_state());
 }
 
 asio::awaitable<certificate_ptr> server_handshake::get_certificate(client_hello hello)
