@@ -248,6 +248,17 @@ private:
     asio::awaitable<void> save_certificate(std::shared_ptr<store> where, std::string host, std::string value);
     bool yields_to(const std::string& host, const std::string& value);
 
+    // membership.cpp
+    asio::awaitable<void> give_signs_of_life();
+    asio::awaitable<void> count_nodes();
+    asio::awaitable<void> give_sign_of_life();
+    asio::awaitable<void> forget_silent_nodes();
+    asio::awaitable<void> leave_group();
+    bool hear_of_node(const std::string& key);
+    void hear_that_node_left(const std::string& key);
+    bool is_ours(const std::string& host) const;
+    bool cede(const std::string& host, time_point at);
+
     // shared_challenges.cpp
     asio::awaitable<void> publish_challenge(std::string host, challenge c, std::string key_authorization);
     void withdraw_challenge(const std::string& host);
@@ -327,6 +338,7 @@ private:
 
     // renewal.cpp
     void take_what_is_due();
+    void leave_poll_to_others(const std::string& host);
     void start_due_refreshes();
     std::optional<std::chrono::system_clock::time_point> paused_until(const std::string& host);
     void start_polls();

@@ -46,6 +46,7 @@ void manager::core::join_group(std::shared_ptr<subscription> changes)
     group_.changes = std::move(changes);
     index_->is_shared = true;
     spawn(follow(group_.changes));
+    spawn(give_signs_of_life());
     group_news_.cancel();
 }
 
@@ -138,6 +139,8 @@ void manager::core::take_saved(const std::string& key, const std::string& value)
 {
     if (key == keys_.limits())
         group_.limits = value;
+    if (hear_of_node(key))
+        return;
     if (group_.values.contains(key)) {
         take_shared_value(key, value);
         return;
@@ -193,6 +196,7 @@ void manager::core::take_erased(const std::string& key)
 {
     if (key == keys_.limits())
         group_.limits.reset();
+    hear_that_node_left(key);
     if (const auto host = after(keys_.challenge({}), key))
         drop_challenge(*host);
     const bool is_news = with_state([&](const state&) { return !unsaved_.contains(key); });
@@ -248,6 +252,7 @@ void manager::core::take_certificate(const std::string& host, certificate_record
         return;
     stored_.erase(host);
     due_.erase(host);
+    group_.ceded.erase(host);
     if (running != issuances_.end() && !running->second->ordering) {
         auto theirs = running->second;
         succeed(*theirs, c);
@@ -289,7 +294,7 @@ void manager::core::take_order(const std::string& host, order_record record)
 // Whoever has begun an order may have died meanwhile; its lock says so.
 asio::awaitable<void> manager::core::look_after(std::string host)
 {
-    co_await options_.clock->async_wait(usual_issuance);
+    co_await options_.clock->async_wait(is_ours(host) ? usual_issuance : 2 * usual_issuance);
     group_.looked_after.erase(host);
     const bool unfinished =
         with_state([&](const state& s) { return s.orders.contains(host) && !waits_after_failure(s, host); });

@@ -4,6 +4,7 @@
 #include <acme/manager.hpp>
 #include <acme/store.hpp>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,6 +38,13 @@ struct group
     std::map<std::string, const store::lock*> locks;
     /// By name.
     std::map<std::string, shared_value> values;
+    /// This manager's name among the others; empty until it has one.
+    std::string self;
+    /// How many signs of life it gave, and the others, with its count when it heard of them last.
+    unsigned signs = 0;
+    std::map<std::string, unsigned> nodes;
+    /// The hosts whose refresh is left to others, and since when.
+    std::map<std::string, std::chrono::system_clock::time_point> ceded;
     /// The hosts whose orders, begun by others, are looked at in a while.
     std::set<std::string> looked_after;
 };

@@ -46,7 +46,9 @@ void manager::core::take_what_is_due()
         if (!record || issuances_.contains(host) || index_->own.find_or_wildcard(host))
             continue;
         auto due = refresh_due(record->plan, at);
-        if (due > at) {
+        if (due > at && group_.changes && !is_ours(host)) {
+            leave_poll_to_others(host);
+        } else if (due > at) {
             if (polled_.insert(host).second)
                 polls_.push_back(host);
             schedule_.set(host, due);
@@ -54,6 +56,19 @@ void manager::core::take_what_is_due()
             due_.set(host, urgency(record->plan, validity_of(*record->certificate), at));
         }
     }
+}
+
+// Whoever asks the CA saves what is new.
+void manager::core::leave_poll_to_others(const std::string& host)
+{
+    const auto at = now();
+    auto next = at;
+    with_state([&](state& s) {
+        auto& plan = s.certificates.at(host).plan;
+        resume_polls(plan, at, options_.random());
+        next = next_step(plan, at);
+    });
+    schedule_.set(host, next);
 }
 
 void manager::core::start_due_refreshes()
@@ -64,6 +79,10 @@ void manager::core::start_due_refreshes()
     while (due_.first() && refreshing_ < options_.max_issuances) {
         auto host = *due_.first();
         if (!manages(host)) {
+            due_.erase(host);
+            continue;
+        }
+        if (cede(host, now())) {
             due_.erase(host);
             continue;
         }

@@ -212,7 +212,9 @@ bool manager::core::put_away(const std::string& host)
     });
     if (!record)
         return false;
-    stored_[host] = next_step(record->plan, now());
+    const auto at = now();
+    const bool is_others = group_.changes && !is_ours(host);
+    stored_[host] = is_others ? refresh_due(record->plan, at) : next_step(record->plan, at);
     index_->certificates.erase(host, record->certificate);
     return true;
 }

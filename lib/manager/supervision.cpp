@@ -127,6 +127,7 @@ asio::awaitable<void> manager::core::shutdown()
     with_state([&](state&) { keys = unsaved_; });
     for (auto& key : keys)
         co_await save(key);
+    co_await leave_group();
     // Their idle connections would keep the executor at work for a while.
     client_.reset();
     transport_.reset();
