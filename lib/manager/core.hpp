@@ -2,7 +2,7 @@
 
 #include "manager/credential_index.hpp"
 #include "manager/decision_cache.hpp"
-#include "manager/on_strand.hpp"
+#include "transport/on_strand.hpp"
 #include "manager/schedule.hpp"
 #include "manager/state.hpp"
 #include "manager/task_group.hpp"
