@@ -94,9 +94,11 @@ void etcd_cluster::wait_until_it_answers(std::size_t n)
     // With TLS, it would not answer without a client's certificate.
     if (!setup_.certificate_file.empty() && m.running->wait_for_text("serving client"))
         return;
-    for (int attempt = 0; attempt != 400 && !m.running->wait(25ms); ++attempt)
-        if (call("/v3/kv/range", R"({"key":"YQ==","count_only":true})", n).find("\"header\"") != std::string::npos)
+    for (int attempt = 0; attempt != 400 && !m.running->wait(25ms); ++attempt) {
+        const std::string answer = call("/v3/kv/range", R"({"key":"YQ==","count_only":true})", n);
+        if (answer.find("\"header\"") != std::string::npos || answer.find("user name is empty") != std::string::npos)
             return;
+    }
     throw std::runtime_error("etcd does not start:\n" + m.running->all());
 }
 

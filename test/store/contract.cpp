@@ -1,22 +1,38 @@
 #include "store/contract_includes.hpp"
 
+#include <acme/encrypted_store.hpp>
+
 namespace acme::test {
 
 namespace {
 
 struct in_memory
 {
+    static constexpr std::size_t largest = 1024 * 1024;
+
     std::shared_ptr<store> make() { return make_memory_store(); }
 };
 
 struct in_a_file
 {
+    static constexpr std::size_t largest = 1024 * 1024;
+
     std::shared_ptr<store> make() { return open(folder / "acme.cache"); }
 
     scratch_folder folder;
 };
 
-using stores = boost::mpl::list<in_memory, in_a_file>;
+struct encrypted
+{
+    static constexpr std::size_t largest = 768'000;
+
+    std::shared_ptr<store> make()
+    {
+        return make_encrypted_store(make_memory_store(), encryption_options(encryption_key::generate()));
+    }
+};
+
+using stores = boost::mpl::list<in_memory, in_a_file, encrypted>;
 
 } // namespace
 

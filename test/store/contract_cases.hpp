@@ -14,8 +14,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_was_saved_is_loaded, kind, stores)
     BOOST_TEST((run(s->async_load("b")) == ""));
     run(s->async_save("a", "2"));
     BOOST_TEST((run(s->async_load("a")) == "2"));
-    run(s->async_save("a", std::string(1024 * 1024, 'x')));
-    BOOST_TEST(run(s->async_load("a"))->size() == 1024U * 1024U);
+    run(s->async_save("a", std::string(kind::largest, 'x')));
+    BOOST_TEST(run(s->async_load("a"))->size() == kind::largest);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(what_was_erased_is_gone, kind, stores)
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(wrong_keys_and_values_are_refused_and_change_nothi
         BOOST_TEST(refused([&] { return s->async_lock(key); }), key);
     }
     BOOST_TEST(refused([&] { return s->async_save("a", "\xFF"); }));
-    BOOST_TEST(refused([&] { return s->async_save("a", std::string(1024 * 1024 + 1, 'x')); }));
+    BOOST_TEST(refused([&] { return s->async_save("a", std::string(kind::largest + 1, 'x')); }));
     BOOST_TEST((run(s->async_load("a")) == "1"));
     BOOST_TEST(run(s->async_list("")).size() == 1U);
 }
