@@ -15,11 +15,11 @@ struct parts
 {
     parts(std::shared_ptr<store> b, encryption_options options)
         : behind(std::move(b))
-        , cipher(std::move(options))
+        , cipher(std::make_shared<const encryption>(std::move(options)))
     {}
 
     const std::shared_ptr<store> behind;
-    const encryption cipher;
+    const std::shared_ptr<const encryption> cipher;
 };
 using shared_parts = std::shared_ptr<const parts>;
 
@@ -29,19 +29,19 @@ asio::awaitable<std::optional<std::string>> load(
     const auto stored = co_await std::move(loading);
     std::optional<std::string> value;
     if (stored)
-        value = all->cipher.decrypt(key, *stored);
+        value = all->cipher->decrypt(key, *stored);
     co_return value;
 }
 
 asio::awaitable<void> save(shared_parts all, std::string key, std::string value)
 {
-    std::string stored = all->cipher.encrypt(key, value);
+    std::string stored = all->cipher->encrypt(key, value);
     co_await all->behind->async_save(std::move(key), std::move(stored));
 }
 
 asio::awaitable<void> guarded_save(shared_parts all, std::string key, std::string value, const store::lock& guard)
 {
-    std::string stored = all->cipher.encrypt(key, value);
+    std::string stored = all->cipher->encrypt(key, value);
     co_await all->behind->async_guarded_save(std::move(key), std::move(stored), guard);
 }
 
@@ -49,12 +49,12 @@ asio::awaitable<void> guarded_save(shared_parts all, std::string key, std::strin
 asio::awaitable<bool> exchange(
     shared_parts all, std::string key, std::optional<std::string> expected, std::string desired)
 {
-    const std::string stored = all->cipher.encrypt(key, desired);
+    const std::string stored = all->cipher->encrypt(key, desired);
     for (;;) {
         const auto current = co_await all->behind->async_load(key);
         std::optional<std::string> value;
         if (current)
-            value = all->cipher.decrypt(key, *current);
+            value = all->cipher->decrypt(key, *current);
         if (value != expected)
             co_return false;
         if (co_await all->behind->async_exchange(key, current, stored))
@@ -65,8 +65,9 @@ asio::awaitable<bool> exchange(
 class decrypting_subscription final : public subscription
 {
 public:
-    decrypting_subscription(shared_parts all, std::unique_ptr<subscription> behind)
-        : all_(std::move(all))
+    // Without the store behind, whose end ends the subscription.
+    decrypting_subscription(std::shared_ptr<const encryption> cipher, std::unique_ptr<subscription> behind)
+        : cipher_(std::move(cipher))
         , behind_(std::move(behind))
     {}
 
@@ -76,7 +77,7 @@ public:
         if (change.what != store_change::kind::saved)
             co_return change;
         try {
-            change.value = all_->cipher.decrypt(change.key, change.value);
+            change.value = cipher_->decrypt(change.key, change.value);
         } catch (const error&) {
             change = store_change();
         }
@@ -84,7 +85,7 @@ public:
     }
 
 private:
-    shared_parts all_;
+    std::shared_ptr<const encryption> cipher_;
     std::unique_ptr<subscription> behind_;
 };
 
@@ -137,7 +138,7 @@ public:
     std::unique_ptr<subscription> watch(std::string prefix) override
     {
         auto behind = all_->behind->watch(std::move(prefix));
-        return behind ? std::make_unique<decrypting_subscription>(all_, std::move(behind)) : nullptr;
+        return behind ? std::make_unique<decrypting_subscription>(all_->cipher, std::move(behind)) : nullptr;
     }
 
 private:

@@ -46,6 +46,7 @@ public:
 
     /// Tries every member once. The stream is closed when its member turns out not to answer; one at a time.
     boost::asio::awaitable<std::unique_ptr<line_stream>> async_watch(boost::json::object message);
+    const std::string& watched_member() const noexcept { return members_[watched_member_].authority; }
     /// The watch's member failed.
     void leave_watched_member();
     /// The watch was refused, perhaps because the token ran out.

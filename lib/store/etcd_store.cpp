@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* step = "etcd";
 constexpr std::size_t page = 1000;
+constexpr std::size_t most_keys = 10'000'000;
 
 using repetition = etcd_gateway::repetition;
 
@@ -88,8 +89,8 @@ asio::awaitable<std::vector<std::string>> list(shared_parts all, std::string pre
         json::object message = etcd_list(first, end, page);
         const etcd_answer answer = co_await all->gateway->async_call("/v3/kv/range", std::move(message));
         for (const etcd_key_value& each : answer.range.all) {
-            if (each.key < first || each.key >= end)
-                throw error(make_error_code(errc::store_unavailable), step, "a list that is out of order");
+            if (each.key < first || each.key >= end || keys.size() == most_keys)
+                throw error(make_error_code(errc::store_unavailable), step, "a list that is out of order or endless");
             first = each.key + '\0';
             const std::string_view name = std::string_view(each.key).substr(base.size());
             if (is_valid_key(name))

@@ -120,8 +120,6 @@ asio::awaitable<void> etcd_watcher::run(std::shared_ptr<etcd_watcher> self)
         }
         if (!failure || self->left_)
             continue;
-        if (failure->code() == errc::answer_too_large)
-            self->lose_place(0);
         self->take_failure(*failure);
         const auto pause = std::min(100ms * (1U << std::min(self->failures_, 10U)), longest_pause);
         self->pause_.expires_after(self->failures_ == 1 ? 0ms : pause);
@@ -139,25 +137,42 @@ asio::awaitable<void> etcd_watcher::read(std::shared_ptr<etcd_watcher> self)
     self->stream_ = stream.get();
     const std::shared_ptr<void> forget(nullptr, [&](void*) { self->stream_ = nullptr; });
     const etcd_gateway::reading reading(*self->gateway_, *stream);
-    while (self->is_needed()) {
-        const auto line = co_await stream->async_read_line(max_etcd_message);
-        if (!line)
-            fail("the connection was ended");
-        const auto message = parse_etcd_watch(*line);
-        if (!message) {
-            self->lose_place(0);
-            fail(message.why);
+    std::optional<error> failure;
+    try {
+        while (self->is_needed()) {
+            const auto line = co_await stream->async_read_line(max_etcd_message);
+            if (!line)
+                fail("the connection was ended");
+            if (!self->take_line(*line))
+                co_return;
         }
-        if (message->cancelled && message->compact_revision > 0) {
-            self->lose_place(message->compact_revision);
-            co_return;
-        }
-        if (message->cancelled) {
-            self->gateway_->forget_token();
-            fail(message->reason.empty() ? "the watch was ended" : message->reason);
-        }
-        self->take(*message);
+        co_return;
+    } catch (const error& e) {
+        failure = e;
     }
+    if (failure->code() == errc::answer_too_large)
+        self->lose_place(0);
+    fail(self->gateway_->watched_member() + ": " + failure->explanation());
+}
+
+// False where the watch is to begin anew.
+bool etcd_watcher::take_line(const std::string& line)
+{
+    const auto message = parse_etcd_watch(line);
+    if (!message) {
+        lose_place(0);
+        fail(message.why);
+    }
+    if (message->cancelled && message->compact_revision > 0) {
+        lose_place(message->compact_revision);
+        return false;
+    }
+    if (message->cancelled) {
+        gateway_->forget_token();
+        fail(message->reason.empty() ? "the watch was ended" : message->reason);
+    }
+    take(*message);
+    return true;
 }
 
 void etcd_watcher::take(const etcd_watch_message& message)

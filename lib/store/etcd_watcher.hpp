@@ -57,6 +57,7 @@ private:
     void need(std::int64_t revision);
     bool is_needed();
     void leave();
+    bool take_line(const std::string& line);
     void take(const etcd_watch_message& message);
     void take(const etcd_event& event);
     void wake(std::string_view key);

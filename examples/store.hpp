@@ -1,0 +1,57 @@
+#pragma once
+
+#include "arguments.hpp"
+
+#include <acme/encrypted_store.hpp>
+#include <acme/etcd_store.hpp>
+
+#include <boost/asio/this_coro.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+// Where certificates are kept: in a file, or in etcd, encrypted or not.
+struct store_settings
+{
+    std::string place;
+    std::string key_file;
+    std::chrono::seconds lease{15};
+
+    store_settings() = default;
+};
+
+inline std::string environment(const char* name)
+{
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+// What a URL does not say comes from where etcdctl looks for it.
+inline acme::etcd_options etcd_at(const store_settings& s)
+{
+    auto options = acme::parse_etcd_url(s.place);
+    options.lease_duration = s.lease;
+    options.ca_file = environment("ETCDCTL_CACERT");
+    options.certificate_file = environment("ETCDCTL_CERT");
+    options.key_file = environment("ETCDCTL_KEY");
+    const auto user = environment("ETCDCTL_USER");
+    const auto colon = user.find(':');
+    options.user = user.substr(0, colon);
+    options.password = colon == user.npos ? environment("ETCDCTL_PASSWORD") : user.substr(colon + 1);
+    return options;
+}
+
+inline boost::asio::awaitable<std::shared_ptr<acme::store>> open_store(store_settings s)
+{
+    const auto executor = co_await boost::asio::this_coro::executor;
+    std::shared_ptr<acme::store> store;
+    if (s.place.starts_with("etcd://") || s.place.starts_with("etcds://"))
+        store = co_await acme::async_open_etcd_store(executor, etcd_at(s));
+    else
+        store = co_await acme::async_open_file_store(s.place);
+    if (!s.key_file.empty())
+        store = acme::make_encrypted_store(store, acme::read_encryption_keys(s.key_file));
+    co_return store;
+}
