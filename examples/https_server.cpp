@@ -28,6 +28,7 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --ca-bundle FILE      trust anchors for the CA's own server, PEM
   --cache PATH          keeps certificates in this file; or in etcd: etcd://HOST:PORT,HOST:PORT/PREFIX, with TLS
                         etcds://..., with certificates, user and password from etcdctl's environment variables
+  --cache-copy PATH     keeps a copy of what is in etcd in this file, to start without etcd
   --cache-key FILE      encrypts them with the first key in this file ("openssl rand -base64 32" makes one)
   --lease SECONDS       how long etcd waits for a server that does not answer any more (15)
   --host NAME           a host for which certificates are allowed; repeatable (any host)
@@ -51,8 +52,8 @@ struct settings
 settings read_settings(int argc, char** argv)
 {
     arguments given(argc, argv,
-        {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--cache-key", "--lease", "--host", "--email",
-            "--threads", "--limits", "--self-check"});
+        {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--cache-copy", "--cache-key", "--lease",
+            "--host", "--email", "--threads", "--limits", "--self-check"});
     given.refuse_words();
     settings s;
     s.manager.directory_url = given.get("--directory", s.manager.directory_url);
@@ -69,6 +70,7 @@ settings read_settings(int argc, char** argv)
         s.serve.http.push_back(parse_address(each));
     s.redirect = given.has("--http") || !given.has("--https");
     s.cache.place = given.get("--cache");
+    s.cache.copy = given.get("--cache-copy");
     s.cache.key_file = given.get("--cache-key");
     s.cache.lease = std::chrono::seconds(parse_number(given.get("--lease", "15"), 2, 3600));
     s.email = given.get("--email");

@@ -2,6 +2,7 @@
 
 #include "arguments.hpp"
 
+#include <acme/cached_store.hpp>
 #include <acme/encrypted_store.hpp>
 #include <acme/etcd_store.hpp>
 
@@ -12,10 +13,11 @@
 #include <memory>
 #include <string>
 
-// Where certificates are kept: in a file, or in etcd, encrypted or not.
+// Where certificates are kept: in a file, or in etcd, perhaps with a copy in a file; encrypted or not.
 struct store_settings
 {
     std::string place;
+    std::string copy;
     std::string key_file;
     std::chrono::seconds lease{15};
 
@@ -33,6 +35,8 @@ inline acme::etcd_options etcd_at(const store_settings& s)
 {
     auto options = acme::parse_etcd_url(s.place);
     options.lease_duration = s.lease;
+    if (!s.copy.empty()) // It is there instead.
+        options.operation_timeout = std::chrono::seconds(5);
     options.ca_file = environment("ETCDCTL_CACERT");
     options.certificate_file = environment("ETCDCTL_CERT");
     options.key_file = environment("ETCDCTL_KEY");
@@ -47,10 +51,15 @@ inline boost::asio::awaitable<std::shared_ptr<acme::store>> open_store(store_set
 {
     const auto executor = co_await boost::asio::this_coro::executor;
     std::shared_ptr<acme::store> store;
-    if (s.place.starts_with("etcd://") || s.place.starts_with("etcds://"))
+    const bool shared = s.place.starts_with("etcd://") || s.place.starts_with("etcds://");
+    if (shared && !s.copy.empty()) {
+        auto copy = co_await acme::async_open_file_store(s.copy);
+        store = acme::make_cached_store(acme::make_etcd_store(executor, etcd_at(s)), copy);
+    } else if (shared) {
         store = co_await acme::async_open_etcd_store(executor, etcd_at(s));
-    else
+    } else {
         store = co_await acme::async_open_file_store(s.place);
+    }
     if (!s.key_file.empty())
         store = acme::make_encrypted_store(store, acme::read_encryption_keys(s.key_file));
     co_return store;

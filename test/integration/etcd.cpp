@@ -58,6 +58,14 @@ BOOST_AUTO_TEST_CASE(a_server_finds_in_etcd_what_another_one_saved)
     BOOST_TEST(count("\"value\":\"" + base64_encode("asio-acme-encrypted 1")) == count("\"value\":\""));
 
     cluster.kill(0);
+    auto with_copy = command;
+    with_copy.insert(with_copy.end(), {"--cache-copy", folder / "copy"});
+    for (const bool reachable : {true, false}) {
+        reachable ? cluster.start(0) : cluster.kill(0);
+        process server(with_copy);
+        BOOST_TEST_REQUIRE(server.wait_for_text("listening on https://"), server.all());
+        BOOST_TEST(s_client("etcd.example", ca.tls_port(), ca.root_file()).certificate == first);
+    }
     const auto failed = run_process(command, {}, 20s);
     BOOST_TEST(failed.exit_code == 1);
     BOOST_TEST(failed.err.find("etcd: the store can't be reached") != std::string::npos, failed.err);

@@ -1,5 +1,6 @@
 #include "store/contract_includes.hpp"
 
+#include <acme/cached_store.hpp>
 #include <acme/encrypted_store.hpp>
 
 namespace acme::test {
@@ -32,7 +33,14 @@ struct encrypted
     }
 };
 
-using stores = boost::mpl::list<in_memory, in_a_file, encrypted>;
+struct cached
+{
+    static constexpr std::size_t largest = 1024 * 1024;
+
+    std::shared_ptr<store> make() { return make_cached_store(make_memory_store(), make_memory_store()); }
+};
+
+using stores = boost::mpl::list<in_memory, in_a_file, encrypted, cached>;
 
 } // namespace
 
