@@ -5,6 +5,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <utility>
@@ -17,6 +19,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr const char* step = "locking in etcd";
+constexpr int most_losses = 10;
+constexpr auto pause = std::chrono::seconds(1);
 
 } // namespace
 
@@ -98,7 +102,10 @@ asio::awaitable<std::unique_ptr<store::lock>> etcd_locks::async_lock(std::shared
     auto turn = co_await self->own_->async_lock(name);
     etcd_lock::claim::pending claim(new etcd_lock::claim(self, std::move(turn)));
     claim->prefix = self->prefix_ + name + "//";
-    for (bool held = false; !held;) {
+    bool held = false;
+    for (int losses = 0; !held; ++losses) {
+        if (losses == most_losses)
+            throw error(make_error_code(errc::store_unavailable), step, "the lease is lost again and again");
         claim->lease_use = co_await etcd_leases::async_use(self->leases_);
         claim->key = claim->prefix + std::to_string(claim->lease().id()) + "-" + std::to_string(++self->claims_);
         try {
@@ -168,6 +175,8 @@ asio::awaitable<void> etcd_locks::release(std::shared_ptr<etcd_locks> self, std:
         } catch (const boost::system::system_error&) {
             // Repeated until the lease has ended, and the key with it.
         }
+        asio::steady_timer timer(self->gateway_->get_strand(), pause);
+        co_await timer.async_wait(asio::use_awaitable);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -285,6 +286,37 @@ BOOST_AUTO_TEST_CASE(an_idle_store_keeps_no_thread_busy)
     node.stop();
     BOOST_TEST((steady_clock::now() - begin < 1s));
     BOOST_TEST(keys_of(options) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_executor_may_end_with_everything_under_way)
+{
+    const auto options = options_for(shared_etcd());
+    {
+        asio::io_context io;
+        const auto s = make_etcd_store(io.get_executor(), options);
+        bool locked = false;
+        const auto hold = [&]() -> asio::awaitable<void> {
+            const auto held = co_await s->async_lock("host");
+            locked = true;
+            const auto second = co_await s->async_lock("host");
+        };
+        const auto watch = [&]() -> asio::awaitable<void> {
+            const auto all = s->watch("");
+            for (;;)
+                co_await all->async_receive();
+        };
+        const etcd_node other(options);
+        const auto taken = run(other->async_lock("taken"));
+        asio::co_spawn(io, hold(), asio::detached);
+        asio::co_spawn(io, watch(), asio::detached);
+        asio::co_spawn(io, s->async_lock("taken"), [](std::exception_ptr, lock_ptr) {});
+        while (!locked || keys_of(options) < 3)
+            io.run_for(50ms);
+    }
+    // What was not released ends with its lease.
+    const etcd_node next(options);
+    waiting_for successor(next, "host");
+    BOOST_TEST(successor.has_it(options.lease_duration + 1500ms));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
