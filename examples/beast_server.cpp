@@ -1,7 +1,7 @@
 // Certificates for a Beast server of one's own: `install` once, and `acme::async_handshake` in place of the stream's.
 
 #include "arguments.hpp"
-#include "cache.hpp"
+#include "store.hpp"
 
 #include <acme/manager.hpp>
 #include <acme/tls.hpp>
@@ -104,7 +104,7 @@ try {
             std::rethrow_exception(failure);
     };
     if (given.has("--cache"))
-        asio::co_spawn(io, use_cache(certificates, given.get("--cache")), finished);
+        asio::co_spawn(io, use_store(certificates, store_settings(given.get("--cache"))), finished);
     asio::co_spawn(io, accept_clients(acceptor, tls, certificates), finished);
     io.run();
 } catch (const std::exception& e) {

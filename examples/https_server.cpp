@@ -1,7 +1,7 @@
 // A web server with a certificate for each host name that it is asked for, and the usual options.
 
 #include "arguments.hpp"
-#include "cache.hpp"
+#include "store.hpp"
 
 #include <acme/manager.hpp>
 #include <acme/serve.hpp>
@@ -26,7 +26,12 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --http ADDR:PORT      HTTP, redirected to HTTPS ([::]:80; only HTTPS where just --https is given)
   --directory URL       the CA's ACME directory (Let's Encrypt)
   --ca-bundle FILE      trust anchors for the CA's own server, PEM
-  --cache PATH          keeps certificates in this file, or folder (one that exists, or PATH ends in /)
+  --cache PATH          keeps certificates in this file, or folder (one that exists, or PATH ends in /); or in etcd:
+                        etcd://HOST:PORT,HOST:PORT/PREFIX, with TLS etcds://..., with certificates, user and password
+                        from etcdctl's environment variables
+  --cache-copy PATH     keeps a copy of what is in etcd in this file or folder, to start without etcd
+  --cache-key FILE      encrypts them with the first key in this file ("openssl rand -base64 32" makes one)
+  --lease SECONDS       how long etcd waits for a server that does not answer any more (15)
   --host NAME           a host for which certificates are allowed; repeatable (any host)
   --email ADDR          contact address for the CA
   --threads N           threads that serve (1)
@@ -39,7 +44,7 @@ struct settings
     acme::config manager;
     acme::serve_options serve;
     bool redirect = true;
-    std::string cache;
+    store_settings cache;
     std::string email;
     std::vector<std::string> hosts;
     unsigned threads = 1;
@@ -48,8 +53,8 @@ struct settings
 settings read_settings(int argc, char** argv)
 {
     arguments given(argc, argv,
-        {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--host", "--email", "--threads", "--limits",
-            "--self-check"});
+        {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--cache-copy", "--cache-key", "--lease",
+            "--host", "--email", "--threads", "--limits", "--self-check"});
     given.refuse_words();
     settings s;
     s.manager.directory_url = given.get("--directory", s.manager.directory_url);
@@ -65,7 +70,10 @@ settings read_settings(int argc, char** argv)
     for (auto& each : given.all("--http"))
         s.serve.http.push_back(parse_address(each));
     s.redirect = given.has("--http") || !given.has("--https");
-    s.cache = given.get("--cache");
+    s.cache.place = given.get("--cache");
+    s.cache.copy = given.get("--cache-copy");
+    s.cache.key_file = given.get("--cache-key");
+    s.cache.lease = std::chrono::seconds(parse_number(given.get("--lease", "15"), 2, 3600));
     s.email = given.get("--email");
     s.hosts = given.all("--host");
     s.threads = parse_number(given.get("--threads", "1"), 1, 256);
@@ -133,8 +141,8 @@ asio::awaitable<void> register_account(acme::manager& certificates, std::string 
 asio::awaitable<void> serve(acme::manager& certificates, const settings& s)
 {
     using namespace asio::experimental::awaitable_operators;
-    if (!s.cache.empty())
-        co_await use_cache(certificates, s.cache);
+    if (!s.cache.place.empty())
+        co_await use_store(certificates, s.cache);
     if (!s.hosts.empty())
         certificates.set_hosts(s.hosts);
     auto server = s.redirect ? acme::async_serve(certificates, answer, s.serve)

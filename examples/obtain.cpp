@@ -2,7 +2,7 @@
 // the CA's validations. With --cache the account, and certificates that are still good, are used again.
 
 #include "arguments.hpp"
-#include "cache.hpp"
+#include "store.hpp"
 
 #include <acme/manager.hpp>
 #include <acme/serve.hpp>
@@ -56,8 +56,9 @@ asio::awaitable<void> run(acme::manager& certificates, const arguments& given)
     // A certificate that can't be written is a waste of the CA's patience.
     if (::access(folder.c_str(), W_OK | X_OK) != 0)
         throw std::system_error(errno, std::system_category(), folder);
-    if (given.has("--cache"))
-        co_await use_cache(certificates, given.get("--cache"));
+    const store_settings cache(given.get("--cache"));
+    if (!cache.place.empty())
+        co_await use_store(certificates, cache);
     auto obtained = obtain(certificates, given.words(), folder);
     // The server listens before the other begins; whichever ends first ends both.
     auto server = acme::async_serve_https(certificates, nothing_here, options);

@@ -21,8 +21,8 @@ struct store_change
         saved,
         /// An object is gone.
         erased,
-        /// More may have changed than is told, so what matters is to be loaded again. The first message of a
-        /// subscription is this one: it begins now, and nothing was heard before.
+        /// More may have changed than is told, so what matters is to be loaded again. It is the first message of a
+        /// subscription, which begins now (the first after an `interrupted` where the store can't be reached yet).
         anything,
         /// The store can't be reached: nothing is heard until the next message. `failure` says why.
         interrupted,

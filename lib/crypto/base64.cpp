@@ -65,6 +65,14 @@ std::optional<std::string> base64url_decode(std::string_view text)
     return data;
 }
 
+std::string base64_encode(std::string_view data)
+{
+    std::string text = base64url_encode(data);
+    for (char& c : text)
+        c = c == '-' ? '+' : c == '_' ? '/' : c;
+    return text.append((4 - text.size() % 4) % 4, '=');
+}
+
 std::optional<std::string> base64_decode_lenient(std::string_view text)
 {
     constexpr std::string_view white_space = " \t\r\n";

@@ -3,13 +3,13 @@
 #include "manager/credential_index.hpp"
 #include "manager/decision_cache.hpp"
 #include "manager/group.hpp"
-#include "manager/on_strand.hpp"
 #include "manager/schedule.hpp"
 #include "manager/state.hpp"
 #include "manager/task_group.hpp"
 #include "manager/watch.hpp"
 #include "protocol/budget.hpp"
 #include "store/key_lock.hpp"
+#include "transport/on_strand.hpp"
 #include "transport/slots.hpp"
 
 #include <acme/manager.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "manager/on_strand.hpp"
+#include "transport/on_strand.hpp"
 
 #include <acme/error.hpp>
 

@@ -14,9 +14,10 @@
 
 namespace acme {
 
-/// One JSON object of at most 1 MiB and 16 levels, without duplicate members, byte order mark, trailing octets or
-/// invalid UTF-8.
-parsed<boost::json::object> parse_object(std::string_view body);
+/// One JSON object of at most 16 levels, `max_octets` and `max_members` in all, without duplicate members, byte order
+/// mark, trailing octets or invalid UTF-8.
+parsed<boost::json::object> parse_object(
+    std::string_view body, std::size_t max_octets = 1'048'576, std::size_t max_members = 10'000);
 
 enum class presence
 {

@@ -10,9 +10,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t max_body = 1'048'576;
 constexpr std::size_t max_depth = 16;
-constexpr std::size_t max_members = 10'000;
 
 /// Builds a value as Boost's own parser does, and counts the members that it met: of members with the same name only
 /// the last stays in the object, so that a difference in number gives a duplicate away.
@@ -23,6 +21,10 @@ public:
     constexpr static std::size_t max_array_size = json::array::max_size();
     constexpr static std::size_t max_key_size = json::string::max_size();
     constexpr static std::size_t max_string_size = json::string::max_size();
+
+    explicit counting_handler(std::size_t max_members)
+        : max_members_(max_members)
+    {}
 
     std::size_t members_met() const noexcept { return members_; }
     json::value release() { return stack_.release(); }
@@ -37,7 +39,7 @@ public:
     bool on_object_end(std::size_t n, json::error_code& ec)
     {
         members_ += n;
-        if (members_ > max_members) {
+        if (members_ > max_members_) {
             ec = make_error_code(errc::answer_too_large);
             return false;
         }
@@ -101,6 +103,7 @@ public:
 
 private:
     json::value_stack stack_;
+    std::size_t max_members_;
     std::size_t members_ = 0;
 };
 
@@ -127,13 +130,13 @@ std::string syntax_error(const json::error_code& ec, std::size_t at)
 
 } // namespace
 
-parsed<json::object> parse_object(std::string_view body)
+parsed<json::object> parse_object(std::string_view body, std::size_t max_octets, std::size_t max_members)
 {
-    if (body.size() > max_body)
-        return parsed<json::object>::refused("the body is larger than 1 MiB");
+    if (body.size() > max_octets)
+        return parsed<json::object>::refused("the body is larger than " + std::to_string(max_octets) + " octets");
     json::parse_options options;
     options.max_depth = max_depth;
-    json::basic_parser<counting_handler> parser(options);
+    json::basic_parser<counting_handler> parser(options, max_members);
     json::error_code ec;
     const std::size_t read = parser.write_some(false, body.data(), body.size(), ec);
     if (ec)

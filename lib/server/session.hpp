@@ -1,6 +1,6 @@
 #pragma once
 
-#include "manager/on_strand.hpp"
+#include "transport/on_strand.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/ip/tcp.hpp>

@@ -22,6 +22,7 @@ public:
     {}
     ~queue_receiver() override
     {
+        queue_.reset();
         if (on_end_)
             on_end_();
     }
@@ -35,9 +36,9 @@ private:
 
 } // namespace
 
-change_queue::change_queue(std::string prefix)
+change_queue::change_queue(std::string prefix, beginning b)
     : prefix_(std::move(prefix))
-    , messages_(1)
+    , messages_(b == beginning::now ? 1 : 0)
 {}
 
 void change_queue::push(store_change c)

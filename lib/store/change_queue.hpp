@@ -22,8 +22,15 @@ public:
     static constexpr std::size_t max_messages = 1024;
     static constexpr std::size_t max_octets = std::size_t{16} << 20;
 
-    /// It begins with `anything` in it.
-    explicit change_queue(std::string prefix);
+    enum class beginning
+    {
+        /// `anything` is in it.
+        now,
+        /// It is empty, and `anything` is the first to be pushed.
+        later
+    };
+
+    explicit change_queue(std::string prefix, beginning b = beginning::now);
 
     const std::string& prefix() const noexcept { return prefix_; }
     /// Becomes one `anything` with all that waits, where it has no room.

@@ -20,8 +20,11 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <optional>
 #include <sys/socket.h>
+#include <utility>
 
 namespace acme {
 
@@ -104,18 +107,42 @@ struct connection::streams
     // Reads until the header of the final answer, past those that only inform.
     asio::awaitable<void> async_read_header(bool head, std::size_t body_limit, bool& answered);
 
+    // Reads some more of the answer.
+    asio::awaitable<std::size_t> async_read_some(error_code& ec);
+    asio::awaitable<void> async_write(std::string wire);
+
     // Whether more has come than the answer: decrypted, or still a record.
     bool has_unread() const
     {
+        if (plain)
+            return false;
         const SSL* native = const_cast<asio::ssl::stream<tcp::socket>&>(tls).native_handle();
         return SSL_has_pending(native) != 0 || BIO_pending(SSL_get_rbio(native)) != 0;
     }
 
+    // A plain connection uses the socket in it.
     asio::ssl::stream<tcp::socket> tls;
+    bool plain = false;
     std::size_t header_limit;
     boost::beast::flat_buffer buffer;
     std::optional<parser_type> parser;
 };
+
+asio::awaitable<std::size_t> connection::streams::async_read_some(error_code& ec)
+{
+    auto token = asio::redirect_error(asio::use_awaitable, ec);
+    if (plain)
+        co_return co_await http::async_read_some(tls.next_layer(), buffer, *parser, token);
+    co_return co_await http::async_read_some(tls, buffer, *parser, token);
+}
+
+asio::awaitable<void> connection::streams::async_write(std::string wire)
+{
+    if (plain)
+        co_await asio::async_write(tls.next_layer(), asio::buffer(wire), asio::use_awaitable);
+    else
+        co_await asio::async_write(tls, asio::buffer(wire), asio::use_awaitable);
+}
 
 asio::awaitable<void> connection::streams::async_read_header(bool head, std::size_t body_limit, bool& answered)
 {
@@ -127,8 +154,7 @@ asio::awaitable<void> connection::streams::async_read_header(bool head, std::siz
         error_code ec;
         // The parser's own limit is for what is left unparsed.
         for (std::size_t parsed = 0; !ec && !parser->is_header_done();) {
-            auto token = asio::redirect_error(asio::use_awaitable, ec);
-            parsed += co_await http::async_read_some(tls, buffer, *parser, token);
+            parsed += co_await async_read_some(ec);
             if (!ec && parsed > header_limit)
                 ec = http::error::header_limit;
         }
@@ -152,10 +178,14 @@ connection::~connection() = default;
 asio::awaitable<void> connection::async_connect(tcp::endpoint address, const target& where)
 {
     auto& tls = streams_->tls;
-    expect_name(tls.native_handle(), where);
+    streams_->plain = !where.tls;
+    if (where.tls)
+        expect_name(tls.native_handle(), where);
     co_await tls.next_layer().async_connect(address, asio::use_awaitable);
     error_code ignored;
     tls.next_layer().set_option(tcp::no_delay(true), ignored);
+    if (!where.tls)
+        co_return;
 
     error_code ec;
     co_await tls.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
@@ -167,20 +197,26 @@ asio::awaitable<void> connection::async_connect(tcp::endpoint address, const tar
     throw boost::system::system_error(ec);
 }
 
-asio::awaitable<https_response> connection::async_exchange(std::string wire, bool head, std::size_t body_limit)
+asio::awaitable<void> connection::async_send(std::string wire, bool head, std::size_t body_limit)
 {
     streams& s = *streams_;
     sent_ = answered_ = reusable_ = false;
-    co_await asio::async_write(s.tls, asio::buffer(wire), asio::use_awaitable);
+    co_await s.async_write(std::move(wire));
     sent_ = true;
 
     s.buffer.clear();
     s.buffer.max_size(s.header_limit + 64 * 1024);
     co_await s.async_read_header(head, body_limit, answered_);
     refuse_encodings(s.parser->get());
+}
+
+asio::awaitable<https_response> connection::async_finish()
+{
+    streams& s = *streams_;
+    s.parser->eager(true);
     error_code ec;
-    if (!s.parser->is_done())
-        co_await http::async_read(s.tls, s.buffer, *s.parser, asio::redirect_error(asio::use_awaitable, ec));
+    while (!ec && !s.parser->is_done())
+        co_await s.async_read_some(ec);
     if (ec)
         throw_read_error(ec);
 
@@ -190,6 +226,36 @@ asio::awaitable<https_response> connection::async_exchange(std::string wire, boo
     co_return response;
 }
 
+asio::awaitable<https_response> connection::async_exchange(std::string wire, bool head, std::size_t body_limit)
+{
+    co_await async_send(std::move(wire), head, body_limit);
+    co_return co_await async_finish();
+}
+
+asio::awaitable<https_response> connection::async_begin(std::string wire, std::size_t body_limit)
+{
+    co_await async_send(std::move(wire), false, body_limit);
+    if (streams_->parser->get().result() != http::status::ok)
+        co_return co_await async_finish();
+    streams_->parser->body_limit(boost::none);
+    parser_type::value_type header(streams_->parser->get().base());
+    co_return to_response(std::move(header));
+}
+
+asio::awaitable<std::string> connection::async_read_piece()
+{
+    streams& s = *streams_;
+    std::string piece = std::exchange(s.parser->get().body(), {});
+    error_code ec;
+    while (!ec && piece.empty() && !s.parser->is_done()) {
+        co_await s.async_read_some(ec);
+        piece = std::exchange(s.parser->get().body(), {});
+    }
+    if (ec && piece.empty())
+        throw_read_error(ec);
+    co_return piece;
+}
+
 bool connection::quiet() const
 {
     const auto& socket = streams_->tls.next_layer();
@@ -197,6 +263,19 @@ bool connection::quiet() const
     const auto handle = const_cast<tcp::socket&>(socket).native_handle();
     const auto got = ::recv(handle, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !streams_->has_unread();
+}
+
+void connection::keep_alive() noexcept
+{
+    auto& socket = streams_->tls.next_layer();
+    error_code ignored;
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
+    const auto set = [&](int option, int value) {
+        ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+    };
+    set(TCP_KEEPIDLE, 10);
+    set(TCP_KEEPINTVL, 5);
+    set(TCP_KEEPCNT, 3);
 }
 
 void connection::close() noexcept

@@ -15,7 +15,7 @@
 
 namespace acme {
 
-/// One TLS connection to an origin, one exchange at a time.
+/// One connection to an origin, with TLS unless its target is without, one exchange at a time.
 class connection
 {
 public:
@@ -33,6 +33,13 @@ public:
     /// `acme::error`.
     boost::asio::awaitable<https_response> async_exchange(std::string wire, bool head, std::size_t body_limit);
 
+    /// For an answer without a foreseeable end: writes `wire` and reads the header and, where the status is not 200,
+    /// the body. Else the body is read piece by piece; an empty piece is its end.
+    boost::asio::awaitable<https_response> async_begin(std::string wire, std::size_t body_limit);
+    boost::asio::awaitable<std::string> async_read_piece();
+    /// Makes the system find out, within half a minute, that the peer is gone without a word.
+    void keep_alive() noexcept;
+
     /// How far the last exchange came.
     bool sent() const noexcept { return sent_; }
     bool answered() const noexcept { return answered_; }
@@ -49,6 +56,9 @@ public:
 
 private:
     struct streams;
+
+    boost::asio::awaitable<void> async_send(std::string wire, bool head, std::size_t body_limit);
+    boost::asio::awaitable<https_response> async_finish();
 
     std::unique_ptr<streams> streams_;
     std::string explanation_;

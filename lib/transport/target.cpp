@@ -21,10 +21,21 @@ bool valid_port(std::string_view text) noexcept
 
 std::optional<target> parse_target(std::string_view url)
 {
+    auto t = parse_http_target(url);
+    if (t && !t->tls)
+        t.reset();
+    return t;
+}
+
+std::optional<target> parse_http_target(std::string_view url)
+{
     if (url.size() > 2048)
         return std::nullopt;
     const auto parsed = boost::urls::parse_uri(url);
-    if (!parsed || parsed->scheme_id() != boost::urls::scheme::https || parsed->has_userinfo())
+    if (!parsed || parsed->has_userinfo())
+        return std::nullopt;
+    const auto scheme = parsed->scheme_id();
+    if (scheme != boost::urls::scheme::https && scheme != boost::urls::scheme::http)
         return std::nullopt;
     const auto kind = parsed->host_type();
     if (kind == boost::urls::host_type::ipvfuture || parsed->encoded_host().empty())
@@ -33,11 +44,13 @@ std::optional<target> parse_target(std::string_view url)
     target t;
     t.ip_address = kind != boost::urls::host_type::name;
     t.host = parsed->host_address();
-    t.port = parsed->port().empty() ? "443" : std::string(parsed->port());
+    t.tls = scheme == boost::urls::scheme::https;
+    const std::string_view default_port = t.tls ? "443" : "80";
+    t.port = parsed->port().empty() ? std::string(default_port) : std::string(parsed->port());
     if (!valid_port(t.port))
         return std::nullopt;
     t.authority = parsed->encoded_host();
-    if (t.port != "443")
+    if (t.port != default_port)
         t.authority += ':' + t.port;
     t.path = parsed->encoded_target();
     if (t.path.empty() || t.path.front() != '/')

@@ -34,13 +34,18 @@ constexpr std::array bundles = {
     "/etc/ssl/cert.pem",
 };
 
-void use_file(ssl::context& context, const std::string& file)
+void check_readable(const std::string& file)
 {
     errno = 0;
     if (!std::ifstream(file)) {
         const boost::system::error_code ec(errno != 0 ? errno : EIO, boost::system::generic_category());
         throw error(ec, step, "cannot read " + file);
     }
+}
+
+void use_file(ssl::context& context, const std::string& file)
+{
+    check_readable(file);
     boost::system::error_code ec;
     context.load_verify_file(file, ec);
     if (ec)
@@ -93,6 +98,19 @@ ssl::context make_client_context(const https_options& options)
     if (options.ca_file.empty() && options.trust_anchors.empty())
         use_system(context);
     return context;
+}
+
+void use_certificate(ssl::context& context, const std::string& certificate_file, const std::string& key_file)
+{
+    boost::system::error_code ec;
+    check_readable(certificate_file);
+    context.use_certificate_chain_file(certificate_file, ec);
+    if (ec)
+        throw error(ec, step, certificate_file + " holds no PEM certificate that can be read");
+    check_readable(key_file);
+    context.use_private_key_file(key_file, ssl::context::pem, ec);
+    if (ec)
+        throw error(ec, step, key_file + " holds no PEM key that can be read and fits " + certificate_file);
 }
 
 } // namespace acme

@@ -10,4 +10,8 @@ namespace acme {
 /// later. Throws `acme::error`.
 boost::asio::ssl::context make_client_context(const https_options& options);
 
+/// The client's own chain and key, from PEM files. Throws `acme::error`.
+void use_certificate(
+    boost::asio::ssl::context& context, const std::string& certificate_file, const std::string& key_file);
+
 } // namespace acme

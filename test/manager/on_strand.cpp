@@ -1,4 +1,4 @@
-#include "manager/on_strand.hpp"
+#include "transport/on_strand.hpp"
 
 #include <acme/error.hpp>
 

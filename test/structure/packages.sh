@@ -23,6 +23,7 @@ debian_13='VERSION_ID="13"\nID=debian\n'
 ubuntu_24='ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n'
 expect "$debian_12" build "$tools libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev"
 expect "$debian_12" 'test pebble' 'curl openssl libboost-test1.81-dev pebble ca-certificates'
+expect "$debian_12" 'test etcd' 'curl openssl libboost-test1.81-dev etcd-server'
 expect "$debian_13" build "$tools libboost1.83-dev libboost-json1.83-dev libboost-url1.83-dev"
 expect "$debian_13" test 'curl openssl libboost-test1.83-dev'
 expect "$ubuntu_24" build "$tools libboost1.83-dev libboost-json1.83-dev libboost-url1.83-dev"

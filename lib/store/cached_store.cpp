@@ -1,0 +1,199 @@
+#include <acme/cached_store.hpp>
+
+#include <boost/asio/error.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+namespace acme {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto time_apart = std::chrono::seconds(5);
+
+// Awaitables start later, and may find the cached store gone.
+struct parts
+{
+    parts(std::shared_ptr<store> s, std::shared_ptr<store> c)
+        : shared(std::move(s))
+        , copy(std::move(c))
+    {}
+
+    bool apart() const { return steady_clock::now().time_since_epoch() < apart_until.load(); }
+    void part() const { apart_until = (steady_clock::now() + time_apart).time_since_epoch(); }
+
+    const std::shared_ptr<store> shared;
+    const std::shared_ptr<store> copy;
+    mutable std::atomic<steady_clock::duration> apart_until{steady_clock::duration::zero()};
+};
+using shared_parts = std::shared_ptr<const parts>;
+
+// What the shared store gives; empty where it can't be reached.
+template <class T>
+asio::awaitable<std::optional<T>> ask(shared_parts all, asio::awaitable<T> operation)
+{
+    if (all->apart())
+        co_return std::nullopt;
+    try {
+        co_return std::optional<T>(co_await std::move(operation));
+    } catch (const error& e) {
+        if (e.code() != errc::store_unavailable)
+            throw;
+    }
+    all->part();
+    co_return std::nullopt;
+}
+
+// No value: erases.
+asio::awaitable<void> follow(std::shared_ptr<store> copy, std::string key, std::optional<std::string> value)
+{
+    try {
+        const auto known = co_await copy->async_load(key);
+        if (known == value)
+            co_return;
+        if (value)
+            co_await copy->async_save(std::move(key), std::move(*value));
+        else
+            co_await copy->async_erase(std::move(key));
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+    }
+}
+
+asio::awaitable<std::optional<std::string>> load(shared_parts all, std::string key)
+{
+    auto asked = co_await ask(all, all->shared->async_load(key));
+    if (!asked)
+        co_return co_await all->copy->async_load(std::move(key));
+    co_await follow(all->copy, std::move(key), *asked);
+    co_return std::move(*asked);
+}
+
+asio::awaitable<std::vector<std::string>> list(shared_parts all, std::string prefix)
+{
+    auto asked = co_await ask(all, all->shared->async_list(prefix));
+    if (asked)
+        co_return std::move(*asked);
+    co_return co_await all->copy->async_list(std::move(prefix));
+}
+
+asio::awaitable<void> write(
+    shared_parts all, asio::awaitable<void> operation, std::string key, std::optional<std::string> value)
+{
+    co_await std::move(operation);
+    co_await follow(all->copy, std::move(key), std::move(value));
+}
+
+asio::awaitable<bool> exchange(shared_parts all, asio::awaitable<bool> operation, std::string key, std::string value)
+{
+    if (!co_await std::move(operation))
+        co_return false;
+    std::optional<std::string> saved(std::move(value));
+    co_await follow(all->copy, std::move(key), std::move(saved));
+    co_return true;
+}
+
+class followed_subscription final : public subscription
+{
+public:
+    followed_subscription(std::shared_ptr<store> copy, std::unique_ptr<subscription> shared)
+        : copy_(std::move(copy))
+        , shared_(std::move(shared))
+    {}
+
+    asio::awaitable<store_change> async_receive() override
+    {
+        store_change change = co_await shared_->async_receive();
+        std::optional<std::string> value;
+        if (change.what == store_change::kind::saved)
+            value = change.value;
+        try {
+            if (value || change.what == store_change::kind::erased)
+                co_await follow(copy_, change.key, std::move(value));
+        } catch (const boost::system::system_error&) {
+            // Cancelled, but the message is taken.
+        }
+        co_return change;
+    }
+
+private:
+    std::shared_ptr<store> copy_;
+    std::unique_ptr<subscription> shared_;
+};
+
+class cached_store final : public store
+{
+public:
+    explicit cached_store(shared_parts all)
+        : all_(std::move(all))
+    {}
+
+    asio::awaitable<std::optional<std::string>> async_load(std::string key) override
+    {
+        return load(all_, std::move(key));
+    }
+
+    asio::awaitable<void> async_save(std::string key, std::string value) override
+    {
+        auto saving = all_->shared->async_save(key, value);
+        return write(all_, std::move(saving), std::move(key), std::move(value));
+    }
+
+    asio::awaitable<void> async_erase(std::string key) override
+    {
+        auto erasing = all_->shared->async_erase(key);
+        return write(all_, std::move(erasing), std::move(key), std::nullopt);
+    }
+
+    asio::awaitable<std::vector<std::string>> async_list(std::string prefix) override
+    {
+        return list(all_, std::move(prefix));
+    }
+
+    asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) override
+    {
+        return all_->shared->async_lock(std::move(name));
+    }
+
+    asio::awaitable<void> async_guarded_save(std::string key, std::string value, const lock& guard) override
+    {
+        auto saving = all_->shared->async_guarded_save(key, value, guard);
+        return write(all_, std::move(saving), std::move(key), std::move(value));
+    }
+
+    asio::awaitable<void> async_guarded_erase(std::string key, const lock& guard) override
+    {
+        auto erasing = all_->shared->async_guarded_erase(key, guard);
+        return write(all_, std::move(erasing), std::move(key), std::nullopt);
+    }
+
+    asio::awaitable<bool> async_exchange(
+        std::string key, std::optional<std::string> expected, std::string desired) override
+    {
+        auto exchanging = all_->shared->async_exchange(key, std::move(expected), desired);
+        return exchange(all_, std::move(exchanging), std::move(key), std::move(desired));
+    }
+
+    std::unique_ptr<subscription> watch(std::string prefix) override
+    {
+        auto shared = all_->shared->watch(std::move(prefix));
+        return shared ? std::make_unique<followed_subscription>(all_->copy, std::move(shared)) : nullptr;
+    }
+
+private:
+    shared_parts all_;
+};
+
+} // namespace
+
+std::shared_ptr<store> make_cached_store(std::shared_ptr<store> shared, std::shared_ptr<store> copy)
+{
+    return std::make_shared<cached_store>(std::make_shared<const parts>(std::move(shared), std::move(copy)));
+}
+
+} // namespace acme

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <acme/encrypted_store.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace acme {
+
+/// Objects to text and back.
+struct encryption
+{
+    explicit encryption(encryption_options options);
+
+    /// Throws `acme::error` (invalid_argument) for what can't be stored.
+    std::string encrypt(std::string_view name, std::string_view value) const;
+    /// Throws `acme::error` (`errc::damaged_state`) that names the object and quotes nothing of it.
+    std::string decrypt(std::string_view name, std::string_view stored) const;
+
+private:
+    const encryption_key* find(std::string_view id) const noexcept;
+
+    // The first one is written with.
+    std::vector<encryption_key> keys_;
+    bool accept_plain_text_;
+};
+
+} // namespace acme

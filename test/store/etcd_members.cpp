@@ -1,0 +1,305 @@
+#include "crypto/base64.hpp"
+#include "kit/relay.hpp"
+#include "store/etcd.hpp"
+
+#include <boost/asio/use_future.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <future>
+#include <thread>
+
+namespace acme::test {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+namespace {
+
+etcd_cluster& three_members()
+{
+    static etcd_cluster cluster(etcd_setup(3));
+    return cluster;
+}
+
+bool contains(const error& e, const std::string& text)
+{
+    return std::string(e.what()).find(text) != std::string::npos;
+}
+
+// A key and certificates of openssl's: a CA, a server and a client.
+struct pki
+{
+    pki()
+    {
+        certify("ca", "-x509 -days 2 -subj /CN=ca -addext basicConstraints=critical,CA:TRUE");
+        certify("other", "-x509 -days 2 -subj /CN=other -addext basicConstraints=critical,CA:TRUE");
+        sign("server", "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n");
+        sign("client", "extendedKeyUsage=clientAuth\n");
+    }
+
+    void shell(const std::string& command) const
+    {
+        process_options there;
+        there.folder = folder.path();
+        const auto made = run_process({"sh", "-ec", command}, there);
+        if (made.exit_code != 0)
+            throw std::runtime_error(command + ": " + made.err);
+    }
+
+    void certify(const std::string& name, const std::string& how) const
+    {
+        shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + name + ".key -out " + name +
+            ".pem " + how);
+    }
+
+    void sign(const std::string& name, const std::string& extensions) const
+    {
+        certify(name, "-subj /CN=" + name);
+        write_whole_file(folder / (name + ".ext"), extensions);
+        shell("openssl x509 -req -in " + name + ".pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile " +
+            name + ".ext -out " + name + ".crt");
+    }
+
+    temporary_folder folder;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(etcd_members_, *needs_etcd())
+
+BOOST_AUTO_TEST_CASE(the_next_member_takes_the_place_of_a_killed_one)
+{
+    auto& cluster = three_members();
+    const auto options = options_for(cluster);
+    const etcd_node node(options);
+    const auto all = node->watch("");
+    run(node->async_save("a", "1"));
+    const auto lock = run(node->async_lock("host"));
+    for (std::size_t round = 0; round != 2; ++round) {
+        const std::size_t leader = cluster.leader();
+        const std::size_t killed = round == 0 ? leader : (leader + 1) % 3;
+        cluster.kill(killed);
+        run(node->async_guarded_save("a", std::to_string(round + 2), *lock));
+        BOOST_TEST((run(node->async_load("a")) == std::to_string(round + 2)));
+        cluster.start(killed);
+    }
+    BOOST_TEST(lock->held());
+    std::vector<std::string> values;
+    while (values.empty() || values.back() != "3") {
+        const store_change c = run(all->async_receive());
+        BOOST_TEST((c.what != store_change::kind::anything || values.empty()));
+        if (c.what == store_change::kind::saved)
+            values.push_back(c.value);
+    }
+    BOOST_TEST((values.size() == 3 || values.size() == 2));
+}
+
+BOOST_AUTO_TEST_CASE(without_a_majority_operations_fail_in_time_and_go_on_with_it)
+{
+    auto& cluster = three_members();
+    auto options = options_for(cluster);
+    options.operation_timeout = 3s;
+    options.request_timeout = 1s;
+    const etcd_node node(options);
+    run(node->async_save("a", "1"));
+    cluster.kill(0);
+    cluster.kill(1);
+    const auto begin = steady_clock::now();
+    const auto failed = failure_of([&] { run(node->async_save("a", "2")); });
+    BOOST_TEST((steady_clock::now() - begin < 5s));
+    BOOST_TEST_REQUIRE(failed.has_value());
+    BOOST_TEST((failed->code() == errc::store_unavailable));
+    for (std::size_t n = 0; n != 3; ++n)
+        BOOST_TEST(contains(*failed, cluster.address(n)), failed->what());
+    cluster.start(0);
+    run(node->async_save("a", "3"));
+    cluster.start(1);
+    BOOST_TEST((run(node->async_load("a")) == "3"));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_hangs_is_left)
+{
+    auto& cluster = three_members();
+    auto options = options_for(cluster);
+    options.request_timeout = 1s;
+    const etcd_node node(options);
+    run(node->async_save("a", "1"));
+    cluster.freeze(0);
+    run(node->async_save("a", "2"));
+    BOOST_TEST((run(node->async_load("a")) == "2"));
+    cluster.thaw(0);
+}
+
+BOOST_AUTO_TEST_CASE(opening_fails_at_once_where_nobody_answers)
+{
+    const reserved_port nobody;
+    etcd_options options;
+    options.endpoints = {"http://" + nobody.address()};
+    asio::thread_pool pool(1);
+    const auto begin = steady_clock::now();
+    const auto failed = failure_of([&] { run(async_open_etcd_store(pool.get_executor(), options)); });
+    BOOST_TEST((steady_clock::now() - begin < 2s));
+    BOOST_TEST_REQUIRE(failed.has_value());
+    BOOST_TEST((failed->code() == errc::store_unavailable));
+    BOOST_TEST(contains(*failed, nobody.address() + ": Connection refused"), failed->what());
+
+    options = options_for(shared_etcd());
+    BOOST_TEST(run(async_open_etcd_store(pool.get_executor(), options)) != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(options_that_cannot_be_used_are_refused)
+{
+    asio::thread_pool pool(1);
+    const auto refused = [&](auto change) {
+        etcd_options options;
+        options.endpoints = {"http://127.0.0.1:2379"};
+        change(options);
+        return failure_of([&] { make_etcd_store(pool.get_executor(), options); }).has_value();
+    };
+    BOOST_TEST(!refused([](etcd_options&) {}));
+    BOOST_TEST(refused([](etcd_options& o) { o.endpoints.clear(); }));
+    BOOST_TEST(refused([](etcd_options& o) { o.endpoints = {"127.0.0.1:2379"}; }));
+    BOOST_TEST(refused([](etcd_options& o) { o.endpoints = {"http://user:word@127.0.0.1:2379"}; }));
+    BOOST_TEST(refused([](etcd_options& o) { o.prefix = ""; }));
+    BOOST_TEST(refused([](etcd_options& o) { o.prefix = "a//b"; }));
+    BOOST_TEST(refused([](etcd_options& o) { o.lease_duration = 1s; }));
+    BOOST_TEST(refused([](etcd_options& o) { o.certificate_file = "client.pem"; }));
+    BOOST_TEST(refused([](etcd_options& o) { o.ca_file = "/nonexistent"; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_list_has_pages)
+{
+    const auto options = options_for(shared_etcd());
+    const etcd_node node(options);
+    for (int batch = 0; batch != 21; ++batch) {
+        std::string puts;
+        for (int n = batch * 100; n != batch * 100 + 100; ++n)
+            puts += (puts.empty() ? "" : ",") +
+                (R"({"request_put":{"key":")" +
+                    base64_encode(options.prefix + "/objects/host/" + std::to_string(10'000 + n)) + "\"}}");
+        shared_etcd().call("/v3/kv/txn", R"({"success":[)" + puts + "]}");
+    }
+    run(node->async_save("hosts", ""));
+    const auto keys = run(node->async_list("host/"));
+    BOOST_TEST_REQUIRE(keys.size() == 2100U);
+    BOOST_TEST(std::is_sorted(keys.begin(), keys.end()));
+    BOOST_TEST(keys.front() == "host/10000");
+    BOOST_TEST(keys.back() == "host/12099");
+}
+
+BOOST_AUTO_TEST_CASE(an_exchange_without_an_answer_is_not_repeated)
+{
+    relay network(shared_etcd().address(0));
+    auto options = options_for(shared_etcd());
+    options.request_timeout = 500ms;
+    const etcd_node direct(options);
+    options.endpoints = {"http://" + network.address()};
+    const etcd_node node(options);
+    run(node->async_save("a", "1"));
+    network.stall();
+    const auto unknown = failure_of([&] { run(node->async_exchange("a", "1", "2")); });
+    BOOST_TEST((unknown && unknown->code() == errc::store_unavailable));
+    network.mend();
+    const auto now = run(direct->async_load("a"));
+    BOOST_TEST((now == "1" || now == "2"));
+}
+
+BOOST_AUTO_TEST_CASE(users_have_passwords_and_messages_do_not)
+{
+    etcd_cluster cluster;
+    const std::string password = "correct horse";
+    cluster.enable_authentication(password);
+    auto options = options_for(cluster);
+    asio::thread_pool pool(1);
+    const auto opening = [&] { return failure_of([&] { run(async_open_etcd_store(pool.get_executor(), options)); }); };
+    const auto nobody = opening();
+    BOOST_TEST((nobody && nobody->code() == boost::system::errc::permission_denied));
+    options.user = "root";
+    options.password = "battery staple";
+    const auto wrong = opening();
+    BOOST_TEST_REQUIRE(wrong.has_value());
+    BOOST_TEST((wrong->code() == boost::system::errc::permission_denied), wrong->what());
+    BOOST_TEST(contains(*wrong, "root"), wrong->what());
+    BOOST_TEST(!contains(*wrong, "staple"));
+    options.password = password;
+    BOOST_TEST(!opening());
+
+    const etcd_node node(options);
+    const auto all = node->watch("");
+    run(node->async_save("a", "1"));
+    const auto lock = run(node->async_lock("host"));
+    // A member that is started anew knows no tokens.
+    cluster.kill(0);
+    cluster.start(0);
+    BOOST_TEST((run(node->async_load("a")) == "1"));
+    run(node->async_guarded_save("a", "2", *lock));
+    store_change c;
+    while (c.value != "2")
+        c = run(all->async_receive());
+}
+
+BOOST_AUTO_TEST_CASE(members_and_clients_have_certificates)
+{
+    const pki made;
+    etcd_setup setup;
+    setup.certificate_file = made.folder / "server.crt";
+    setup.key_file = made.folder / "server.key";
+    setup.client_ca_file = made.folder / "ca.pem";
+    const etcd_cluster cluster(setup);
+    auto options = options_for(cluster);
+    options.ca_file = made.folder / "ca.pem";
+    options.certificate_file = made.folder / "client.crt";
+    options.key_file = made.folder / "client.key";
+    {
+        const etcd_node node(options);
+        const auto all = node->watch("");
+        run(node->async_save("a", "1"));
+        store_change c;
+        while (c.value != "1")
+            c = run(all->async_receive());
+    }
+    asio::thread_pool pool(1);
+    const auto opening = [&] { return failure_of([&] { run(async_open_etcd_store(pool.get_executor(), options)); }); };
+    BOOST_TEST(!opening());
+    options.certificate_file.clear();
+    options.key_file.clear();
+    BOOST_TEST((opening() && opening()->code() == errc::store_unavailable));
+    options.ca_file = made.folder / "other.pem";
+    const auto untrusted = opening();
+    BOOST_TEST_REQUIRE(untrusted.has_value());
+    BOOST_TEST(contains(*untrusted, "the certificate is refused"), untrusted->what());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(etcd_urls)
+
+BOOST_AUTO_TEST_CASE(a_url_says_where_etcd_is)
+{
+    struct row
+    {
+        const char* url;
+        std::vector<std::string> endpoints;
+        const char* prefix;
+    };
+    const row table[] = {
+        {"etcd://127.0.0.1:2379/group", {"http://127.0.0.1:2379"}, "group"},
+        {"etcd://a.example,b.example:4001/x/y", {"http://a.example:2379", "http://b.example:4001"}, "x/y"},
+        {"etcds://[::1]:2379", {"https://[::1]:2379"}, "acme"},
+        {"etcds://etcd/", {"https://etcd:2379"}, "acme"},
+    };
+    for (const row& r : table) {
+        const etcd_options options = parse_etcd_url(r.url);
+        BOOST_TEST(options.endpoints == r.endpoints, boost::test_tools::per_element());
+        BOOST_TEST(options.prefix == r.prefix);
+    }
+    for (const char* url : {"", "http://a", "etcd:", "etcd://", "etcd:///p", "etcd://a,,b", "etcd://a:x",
+             "etcd://a/b//c", "etcd://a/B", "etcd://u:p@a/b", "etcd://a?b", "etcd://a#b", "etcd://a b"}) {
+        const auto refused = failure_of([&] { parse_etcd_url(url); });
+        BOOST_TEST((refused && refused->code() == boost::system::errc::invalid_argument), url);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace acme::test
