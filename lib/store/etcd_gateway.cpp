@@ -87,7 +87,12 @@ public:
         , causes_(members.size())
     {}
 
-    void add(std::size_t member, const attempt& a) { causes_[member] = a.cause; }
+    // An attempt that had less than its time says less than the one before.
+    void add(std::size_t member, const attempt& a, bool cut_short = false)
+    {
+        if (!cut_short || a.code != errc::timed_out || causes_[member].empty())
+            causes_[member] = a.cause;
+    }
 
     [[noreturn]] void raise() const
     {
@@ -125,7 +130,7 @@ asio::awaitable<etcd_answer> etcd_gateway::async_call(
             co_return std::move(a.answer);
         if (a.result != verdict::failed)
             throw error(a.code, step, members_[member].authority + ": " + a.cause);
-        causes.add(member, a);
+        causes.add(member, a, until == end);
         move_on(member, a);
         const bool round_ended = attempts % members_.size() == 0;
         if ((how == repetition::until_sent && a.sent) || (how == repetition::once_each && round_ended) ||
