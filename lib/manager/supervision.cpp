@@ -128,7 +128,8 @@ asio::awaitable<void> manager::core::shutdown()
     for (auto& key : keys)
         co_await save(key);
     co_await leave_group();
-    // Their idle connections would keep the executor at work for a while.
+    // What listens, and idle connections, would keep the executor at work.
+    group_.changes.reset();
     client_.reset();
     transport_.reset();
     watchers_.close();
