@@ -129,6 +129,8 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
         refuse(refusal(errc::host_not_allowed, host), hello);
     if (auto it = issuances_.find(host); it != issuances_.end())
         return it->second;
+    if (group_.cut_off)
+        refuse(group_.cut_off->with_host(host), hello);
     const bool vouched = wanted || is_listed();
     if (auto failure = recent_failure(host, vouched))
         refuse(*failure, hello);
@@ -235,11 +237,12 @@ asio::awaitable<void> manager::core::take_new_host_tokens(std::shared_ptr<issuan
 }
 
 // Of a host whose certificate another manager has obtained.
-void manager::core::put_back_new_host_tokens(const issuance& running)
+void manager::core::put_back_new_host_tokens(issuance& running)
 {
-    if (running.took_new_host)
-        put_back_limit_token(&limit_record::new_hosts, options_.limits.new_hosts);
-    if (running.took_new_host && running.took_domain)
+    if (!std::exchange(running.took_new_host, false))
+        return;
+    put_back_limit_token(&limit_record::new_hosts, options_.limits.new_hosts);
+    if (running.took_domain)
         domains_.put_back(registered_domain(running.host));
 }
 

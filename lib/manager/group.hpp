@@ -4,6 +4,7 @@
 #include <acme/manager.hpp>
 #include <acme/store.hpp>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,32 +32,48 @@ struct group
     std::optional<error> cut_off;
     /// The object of the shared limits as it was last seen.
     std::optional<std::string> limits;
+    /// By how much the fastest clock of the group is ahead of this machine's, as far as it is known.
+    std::chrono::system_clock::duration ahead{0};
     /// By host, or the reverse name of an address.
     std::map<std::string, shared_challenge> challenges;
     /// The locks under which orders are under way here, by host.
-    std::map<std::string, const store::lock*> locks;
+    std::map<std::string, std::shared_ptr<const store::lock>> locks;
     /// The hosts whose orders, begun by others, are looked at in a while.
     std::set<std::string> looked_after;
 };
 
-/// Makes a host's lock guard what is saved for it, while it lives.
-class guarding_lock
+/// An issuance's place among those that want the host's lock: while it has the lock, this guards what is saved for the
+/// host.
+class host_lock
 {
 public:
-    guarding_lock(group& g, std::string host, const store::lock* lock)
+    host_lock(group& g, std::string host)
         : group_(g)
         , host_(std::move(host))
+    {}
+    host_lock(const host_lock&) = delete;
+    host_lock& operator=(const host_lock&) = delete;
+    ~host_lock() { release(); }
+
+    void take(std::unique_ptr<store::lock> lock)
     {
-        if (lock)
-            group_.locks[host_] = lock;
+        lock_ = std::move(lock);
+        if (lock_)
+            group_.locks[host_] = lock_;
     }
-    guarding_lock(const guarding_lock&) = delete;
-    guarding_lock& operator=(const guarding_lock&) = delete;
-    ~guarding_lock() { group_.locks.erase(host_); }
+    /// It goes with the last save that it guards.
+    void release()
+    {
+        if (auto it = group_.locks.find(host_); lock_ && it != group_.locks.end() && it->second == lock_)
+            group_.locks.erase(it);
+        lock_.reset();
+    }
+    const std::shared_ptr<const store::lock>& get() const noexcept { return lock_; }
 
 private:
     group& group_;
     std::string host_;
+    std::shared_ptr<const store::lock> lock_;
 };
 
 } // namespace acme

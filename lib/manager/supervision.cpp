@@ -111,8 +111,10 @@ void manager::core::notice_clock_set_back()
     auto at = now();
     bool set_back = at + tolerance < last_seen_;
     last_seen_ = at;
-    if (set_back)
-        reload();
+    if (!set_back)
+        return;
+    group_.ahead = {};
+    reload();
 }
 
 asio::awaitable<void> manager::core::shutdown()
@@ -127,6 +129,7 @@ asio::awaitable<void> manager::core::shutdown()
     // Their idle connections would keep the executor at work for a while.
     client_.reset();
     transport_.reset();
+    group_.changes.reset();
     watchers_.close();
 }
 

@@ -75,7 +75,7 @@ BOOST_FIXTURE_TEST_CASE(a_save_under_a_lock_never_outlives_it, pair_with_doors)
         refuse = [](const wanted_order&) { return problem_answer(400, "rejectedIdentifier", "as the test wants it"); };
         refusal(host_number(n));
         refuse = {};
-        pass(hours(3));
+        pass(2 * day);
         get(host_number(n));
         settle();
         BOOST_TEST(!common->dangling);
@@ -314,6 +314,7 @@ BOOST_FIXTURE_TEST_CASE(a_hostile_challenge_does_nothing, pair_with_doors)
         BOOST_TEST(!second.manager->credentials()->find_challenge("b.example.com"), value);
         BOOST_TEST(!second.manager->credentials()->find_challenge(name), value);
         BOOST_TEST(!second.manager->credentials()->find_http_challenge(token), value);
+        pass(minutes(1));
     }
     second_door->tell(saved(keys.challenge("b.example.com"), challenge("http-01", token, token + "." + thumb)));
     settle();
