@@ -187,10 +187,12 @@ void manager::core::put_back_client_token(const client_hello& hello)
 // Whether a host for which there is no certificate may be asked for; throws where it may not.
 asio::awaitable<void> manager::core::admit(std::shared_ptr<issuance> running)
 {
-    const bool vouched = co_await is_vouched_for(running);
-    if (!vouched && options_.self_check.enabled)
+    running->vouched = co_await is_vouched_for(running);
+    if (!running->vouched && options_.self_check.enabled)
         co_await self_check(running);
-    co_await take_new_host_tokens(running, vouched);
+    // Of a group, only whoever orders it takes tokens.
+    if (!group_.changes)
+        co_await take_new_host_tokens(running);
 }
 
 asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> running)
@@ -214,8 +216,9 @@ asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> ru
     co_return true;
 }
 
-asio::awaitable<void> manager::core::take_new_host_tokens(std::shared_ptr<issuance> running, bool vouched)
+asio::awaitable<void> manager::core::take_new_host_tokens(std::shared_ptr<issuance> running)
 {
+    const bool vouched = running->vouched;
     const auto at = now();
     const auto host = running->host;
     const auto domain = registered_domain(host);
@@ -234,6 +237,15 @@ asio::awaitable<void> manager::core::take_new_host_tokens(std::shared_ptr<issuan
     running->took_new_host = true;
     if (!group_.changes)
         changed({keys_.limits()});
+}
+
+// With the host's lock. An order that another manager has begun has its token.
+asio::awaitable<void> manager::core::admit_to_group(std::shared_ptr<issuance> running)
+{
+    const bool begun = with_state([&](const state& s) { return s.orders.contains(running->host); });
+    if (!running->admitted && !running->took_new_host && !begun)
+        co_await take_new_host_tokens(running);
+    running->admitted = true;
 }
 
 // Of a host whose certificate another manager has obtained.

@@ -49,12 +49,16 @@ struct issuance
     bool wanted = false;
     /// The CA may be asked.
     bool admitted = false;
+    /// Somebody vouches for the host.
+    bool vouched = false;
     /// Has a token of `limits::requests`, and has not used it.
     bool holds_token = false;
     bool used_token = false;
     /// Used a token of `limits::new_hosts`, and one of its domain's.
     bool took_new_host = false;
     bool took_domain = false;
+    /// Its place among the issuances under way.
+    slots::lease place;
     /// Has the host's lock, so that nobody else obtains the certificate.
     bool ordering = false;
     /// Others were told of a challenge.
@@ -179,7 +183,8 @@ private:
     void put_back_client_token(const client_hello& hello);
     asio::awaitable<void> admit(std::shared_ptr<issuance> running);
     asio::awaitable<bool> is_vouched_for(std::shared_ptr<issuance> running);
-    asio::awaitable<void> take_new_host_tokens(std::shared_ptr<issuance> running, bool vouched);
+    asio::awaitable<void> take_new_host_tokens(std::shared_ptr<issuance> running);
+    asio::awaitable<void> admit_to_group(std::shared_ptr<issuance> running);
     void put_back_new_host_tokens(issuance& running);
     void fail_to_admit(issuance& running, const error& e);
     asio::awaitable<certificate_ptr> wait_for(
@@ -204,9 +209,9 @@ private:
     void refuse_if_limited(const std::string& host) const;
     void put_back_token(const issuance& running, const error& e);
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
-    asio::awaitable<void> lock_orders(std::shared_ptr<issuance> running, host_lock& lock, slots::lease& place);
+    asio::awaitable<void> lock_orders(std::shared_ptr<issuance> running, host_lock& lock);
     asio::awaitable<void> obtained_by_others(std::shared_ptr<issuance> running);
-    asio::awaitable<void> give_way(std::shared_ptr<issuance> running, slots::lease& place);
+    asio::awaitable<void> give_way(std::shared_ptr<issuance> running);
     asio::awaitable<std::unique_ptr<store::lock>> try_lock_orders(std::string host, std::optional<error>& failure);
     asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
     asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host, bool tell_of_damage);
@@ -267,7 +272,8 @@ private:
     // shared_limits.cpp
     limit_record shared_limits(const std::optional<std::string>& value);
     void take_limits(limit_record limits);
-    void note_clocks(const limit_record& limits);
+    void note_clocks(const limit_record& limits, bool is_heard);
+    void refill(limit_record& limits) const;
     std::chrono::system_clock::time_point group_now() const;
     asio::awaitable<void> wait_for_token(std::shared_ptr<issuance> running, std::chrono::system_clock::duration wait);
     asio::awaitable<void> hear_of_limits();

@@ -213,7 +213,7 @@ void manager::core::take_news(state news)
     for (auto& [host, record] : news.orders)
         take_order(host, std::move(record));
     if (news.limits) {
-        note_clocks(*news.limits);
+        note_clocks(*news.limits, true);
         take_limits(std::move(*news.limits));
     }
     const bool reloads = news.account || news.hosts;

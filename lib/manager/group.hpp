@@ -32,8 +32,8 @@ struct group
     std::optional<error> cut_off;
     /// The object of the shared limits as it was last seen.
     std::optional<std::string> limits;
-    /// By how much the fastest clock of the group is ahead of this machine's, as far as it is known.
-    std::chrono::system_clock::duration ahead{0};
+    /// By how much the time of the shared limits is ahead of this machine's clock, once that is known.
+    std::optional<std::chrono::system_clock::duration> ahead;
     /// By host, or the reverse name of an address.
     std::map<std::string, shared_challenge> challenges;
     /// The locks under which orders are under way here, by host.

@@ -112,6 +112,7 @@ asio::awaitable<void> manager::core::issue(std::shared_ptr<issuance> running)
         else
             succeed(*running, result);
     }
+    running->place = slots::lease();
     co_await leave_to_others(running, lock);
 }
 
@@ -127,11 +128,8 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
         put_back_client_token(running->hello);
     else if (is_new)
         co_await admit(running);
-    running->admitted = true;
-    // What was taken after it had come.
-    if (running->done)
-        put_back_new_host_tokens(*running);
-    if (!record && !resumed && !running->holds_token && !running->done)
+    running->admitted = !is_new || !group_.changes;
+    if (!record && !resumed && !running->holds_token && !group_.changes)
         co_await take_request_token(running);
     for (int attempt = 1;; ++attempt) {
         try {
@@ -150,8 +148,8 @@ asio::awaitable<certificate_ptr> manager::core::obtain_in_turn(
     std::shared_ptr<issuance> running, std::optional<certificate_record> record, bool is_new, host_lock& lock)
 {
     auto host = running->host;
-    auto place = co_await issuance_places_.async_acquire();
-    co_await lock_orders(running, lock, place);
+    running->place = co_await issuance_places_.async_acquire();
+    co_await lock_orders(running, lock);
     if (running->done)
         co_return running->result;
     running->ordering = true;
@@ -164,6 +162,7 @@ asio::awaitable<certificate_ptr> manager::core::obtain_in_turn(
         co_await heed_others(running);
         refuse_if_given_up(*running);
         co_await reload_order(host);
+        co_await admit_to_group(running);
         auto obtained = co_await order_certificate(running);
         record = make_record(host, obtained);
         record->challenge = succeeded_challenge(*running);
@@ -176,8 +175,7 @@ asio::awaitable<certificate_ptr> manager::core::obtain_in_turn(
 
 // Whoever has the lock may obtain the certificate; then there is nothing more to wait for. What a broken store does not
 // give, a certificate near its end is refreshed without.
-asio::awaitable<void> manager::core::lock_orders(
-    std::shared_ptr<issuance> running, host_lock& lock, slots::lease& place)
+asio::awaitable<void> manager::core::lock_orders(std::shared_ptr<issuance> running, host_lock& lock)
 {
     using namespace asio::experimental::awaitable_operators;
     if (!store_ || running->done)
@@ -185,15 +183,14 @@ asio::awaitable<void> manager::core::lock_orders(
     const auto host = running->host;
     std::optional<error> failure = group_.cut_off;
     if (!failure) {
-        auto first =
-            co_await (try_lock_orders(host, failure) || obtained_by_others(running) || give_way(running, place));
+        auto first = co_await (try_lock_orders(host, failure) || obtained_by_others(running) || give_way(running));
         if (first.index() == 0)
             lock.take(std::move(std::get<0>(first)));
     }
     if (failure && !can_not_wait(host))
         throw *failure;
-    if (!place && !running->done)
-        place = co_await issuance_places_.async_acquire();
+    if (!running->place && !running->done)
+        running->place = co_await issuance_places_.async_acquire();
     if (running->refresh && !std::exchange(running->counted, true) && !running->done)
         ++refreshing_;
 }
@@ -205,10 +202,10 @@ asio::awaitable<void> manager::core::obtained_by_others(std::shared_ptr<issuance
 }
 
 // While others have the host's lock, its place is another host's. Ends by cancellation only.
-asio::awaitable<void> manager::core::give_way(std::shared_ptr<issuance> running, slots::lease& place)
+asio::awaitable<void> manager::core::give_way(std::shared_ptr<issuance> running)
 {
     co_await options_.clock->async_wait(usual_lock_time);
-    place = slots::lease();
+    running->place = slots::lease();
     if (std::exchange(running->counted, false) && !running->done)
         --refreshing_;
     wake();
@@ -410,10 +407,12 @@ asio::awaitable<void> manager::core::take_request_token(std::shared_ptr<issuance
             break;
         if (failure)
             throw *failure;
-        if (wait > wait.zero())
+        if (wait > wait.zero()) {
+            running->place = slots::lease();
             co_await wait_for_token(running, wait);
-        else
+        } else {
             running->holds_token = true;
+        }
     }
     if (running->done && running->holds_token)
         put_back_limit_token(&limit_record::requests, options_.limits.requests);
@@ -425,6 +424,8 @@ asio::awaitable<void> manager::core::use_request_token(std::shared_ptr<issuance>
 {
     if (!running->holds_token)
         co_await take_request_token(running);
+    if (!running->place)
+        running->place = co_await issuance_places_.async_acquire();
     refuse_if_limited(running->host);
     refuse_if_lock_lost(running->host);
     running->used_token = std::exchange(running->holds_token, false);

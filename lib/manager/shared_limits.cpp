@@ -27,7 +27,7 @@ limit_record manager::core::shared_limits(const std::optional<std::string>& valu
     }
     if (!read.limits)
         return with_state([](const state& s) { return s.limits.value_or(limit_record()); });
-    note_clocks(*read.limits);
+    note_clocks(*read.limits, false);
     return std::move(*read.limits);
 }
 
@@ -43,18 +43,32 @@ void manager::core::take_limits(limit_record limits)
     watchers_.notify();
 }
 
-// What was saved just now, by a clock that is ahead, seems to come from the future.
-void manager::core::note_clocks(const limit_record& limits)
+// Whoever saves them last sets their time: the others' clocks, which may be minutes apart, follow it. What is not heard
+// at once is of an earlier time, which says little.
+void manager::core::note_clocks(const limit_record& limits, bool is_heard)
 {
     const auto ahead = std::max(limits.requests.updated, limits.new_hosts.updated) - now();
-    if (ahead <= clock_tolerance)
-        group_.ahead = std::max(group_.ahead, ahead);
+    const bool is_possible = ahead <= clock_tolerance && ahead >= -clock_tolerance;
+    if (is_possible && (is_heard || ahead > ahead.zero()))
+        group_.ahead = std::max(group_.ahead.value_or(ahead), ahead);
 }
 
-// By the group's fastest clock; in whole seconds, as it is saved.
 std::chrono::system_clock::time_point manager::core::group_now() const
 {
-    return std::chrono::floor<std::chrono::seconds>(now() + group_.ahead);
+    return now() + group_.ahead.value_or(std::chrono::system_clock::duration(0));
+}
+
+// In whole seconds, as they are saved.
+void manager::core::refill(limit_record& limits) const
+{
+    const auto at = std::chrono::floor<std::chrono::seconds>(group_now());
+    const auto refill_one = [&](token_bucket::saved& s, const rate& pace) {
+        token_bucket bucket(pace, s);
+        (void)bucket.wait(at);
+        s = bucket.save();
+    };
+    refill_one(limits.requests, options_.limits.requests);
+    refill_one(limits.new_hosts, options_.limits.new_hosts);
 }
 
 // Changes the object in one step, from what was last seen of it. `change` says whether there is anything to save.
@@ -65,6 +79,7 @@ asio::awaitable<void> manager::core::change_shared_limits(std::function<bool(lim
     const auto heard = seen;
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         auto limits = shared_limits(seen);
+        refill(limits);
         if (!change(limits))
             co_return;
         auto value = encode(limits);
@@ -89,13 +104,13 @@ asio::awaitable<std::chrono::system_clock::duration> manager::core::take_shared_
     auto take = [&](limit_record& limits) {
         token_bucket bucket(pace, limits.*which);
         const auto at = group_now();
-        wait = bucket.wait(at);
+        const auto filled = std::chrono::floor<std::chrono::seconds>(at);
+        wait = bucket.wait(filled);
         if (wait > wait.zero()) {
-            wait = std::max<std::chrono::system_clock::duration>(
-                wait - (now() + group_.ahead - at), std::chrono::milliseconds(1));
+            wait = std::max<std::chrono::system_clock::duration>(wait - (at - filled), std::chrono::milliseconds(1));
             return false;
         }
-        bucket.try_take(at);
+        bucket.try_take(filled);
         limits.*which = bucket.save();
         return true;
     };

@@ -113,7 +113,7 @@ void manager::core::notice_clock_set_back()
     last_seen_ = at;
     if (!set_back)
         return;
-    group_.ahead = {};
+    group_.ahead.reset();
     reload();
 }
 
