@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_challenge_is_answered_by_whichever_manager_is_reached)
         std::size_t pending = 0;
         w.network->decide = [&](std::size_t, const https_request& r) {
             // It is known before the CA is told.
-            if (r.url.find("/challenge") != std::string::npos)
+            if (r.url.ends_with(kind))
                 pending = w.pending();
             return scripted_transport::fate::deliver;
         };
@@ -136,7 +136,7 @@ BOOST_FIXTURE_TEST_CASE(who_joins_during_a_validation_answers_it, weather)
     ca.state().options.validate = [&](const validation&) { return std::optional<std::string>(); };
     bool joined = false;
     const auto caller = ask(host);
-    run_until([&] { return network->count("POST", "/challenge") > 0; });
+    run_until([&] { return network->count("POST", "/tls-alpn-01") > 0; });
     late = std::make_unique<member>(*this);
     const auto joining = start(late->manager->async_use_store(disk));
     run_until([&] {
@@ -172,6 +172,8 @@ struct widowed : weather
             reached = network->requests.size() == end && network->in_flight == 1;
             return caller->done || reached;
         });
+        p.settle();
+        settle();
         network->decide = {};
         return reached;
     }
