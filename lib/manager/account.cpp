@@ -149,17 +149,20 @@ asio::awaitable<void> manager::core::create_account(std::shared_ptr<client> c, s
     tell(told);
 }
 
-// Only the first of those who learn it: by the time the others do, there may be a new account.
+// Only the first of those who learn it: by the time the others do, here or elsewhere, there may be a new account.
 void manager::core::forget_account_url(const std::shared_ptr<client>& used)
 {
     if (client_ != used)
         return;
-    with_state([](state& s) {
-        if (s.account)
-            s.account->url.clear();
-    });
     client_.reset();
-    changed({keys_.account()});
+    const bool forgotten = with_state([&](state& s) {
+        const bool is_it = s.account && s.account->url == used->account_url();
+        if (is_it)
+            s.account->url.clear();
+        return is_it;
+    });
+    if (forgotten)
+        changed({keys_.account()});
 }
 
 } // namespace acme

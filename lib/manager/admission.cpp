@@ -130,6 +130,8 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
         refuse(refusal(errc::host_not_allowed, host), hello);
     if (auto it = issuances_.find(host); it != issuances_.end())
         return it->second;
+    if (group_.cut_off)
+        refuse(group_.cut_off->with_host(host), hello);
     const bool vouched = wanted || is_listed();
     if (auto failure = recent_failure(host, vouched))
         refuse(*failure, hello);
@@ -186,10 +188,12 @@ void manager::core::put_back_client_token(const client_hello& hello)
 // Whether a host for which there is no certificate may be asked for; throws where it may not.
 asio::awaitable<void> manager::core::admit(std::shared_ptr<issuance> running)
 {
-    const bool vouched = co_await is_vouched_for(running);
-    if (!vouched && options_.self_check.enabled)
+    running->vouched = co_await is_vouched_for(running);
+    if (!running->vouched && options_.self_check.enabled)
         co_await self_check(running);
-    co_await take_new_host_tokens(running, vouched);
+    // Of a group, only whoever orders it takes tokens.
+    if (!group_.changes)
+        co_await take_new_host_tokens(running);
 }
 
 asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> running)
@@ -213,8 +217,9 @@ asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> ru
     co_return true;
 }
 
-asio::awaitable<void> manager::core::take_new_host_tokens(std::shared_ptr<issuance> running, bool vouched)
+asio::awaitable<void> manager::core::take_new_host_tokens(std::shared_ptr<issuance> running)
 {
+    const bool vouched = running->vouched;
     const auto at = now();
     const auto host = running->host;
     const auto domain = registered_domain(host);
@@ -235,12 +240,22 @@ asio::awaitable<void> manager::core::take_new_host_tokens(std::shared_ptr<issuan
         changed({keys_.limits()});
 }
 
-// Of a host whose certificate another manager has obtained.
-void manager::core::put_back_new_host_tokens(const issuance& running)
+// With the host's lock. An order that another manager has begun has its token.
+asio::awaitable<void> manager::core::admit_to_group(std::shared_ptr<issuance> running)
 {
-    if (running.took_new_host)
-        put_back_limit_token(&limit_record::new_hosts, options_.limits.new_hosts);
-    if (running.took_new_host && running.took_domain)
+    const bool begun = with_state([&](const state& s) { return s.orders.contains(running->host); });
+    if (!running->admitted && !running->took_new_host && !begun)
+        co_await take_new_host_tokens(running);
+    running->admitted = true;
+}
+
+// Of a host whose certificate another manager has obtained.
+void manager::core::put_back_new_host_tokens(issuance& running)
+{
+    if (!std::exchange(running.took_new_host, false))
+        return;
+    put_back_limit_token(&limit_record::new_hosts, options_.limits.new_hosts);
+    if (running.took_domain)
         domains_.put_back(registered_domain(running.host));
 }
 

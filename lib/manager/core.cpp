@@ -97,6 +97,8 @@ void manager::core::unmarshal(std::string_view text)
         for (auto* each : {&s, &loaded})
             for (auto& [key, value] : encode(*each, keys_))
                 keys.insert(key);
+        for (auto& [host, record] : loaded.certificates)
+            unstored_.insert(keys_.certificate(host));
         std::swap(s, loaded);
         hosts_set_ = s.hosts.has_value();
         // In this order, so that a host which both states have is at hand all the time.

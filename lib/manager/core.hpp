@@ -35,25 +35,34 @@ struct issuance
     issuance(const strand& s, std::string host_name, bool is_refresh)
         : host(std::move(host_name))
         , refresh(is_refresh)
+        , counted(is_refresh)
         , finished(s, asio::steady_timer::time_point::max())
     {}
 
     std::string host;
     bool refresh;
+    /// Among the refreshes under way, which are limited.
+    bool counted;
     /// The handshake that it was begun for; without names where it was none.
     client_hello hello;
     /// The application itself asked for the host.
     bool wanted = false;
     /// The CA may be asked.
     bool admitted = false;
+    /// Somebody vouches for the host.
+    bool vouched = false;
     /// Has a token of `limits::requests`, and has not used it.
     bool holds_token = false;
     bool used_token = false;
     /// Used a token of `limits::new_hosts`, and one of its domain's.
     bool took_new_host = false;
     bool took_domain = false;
+    /// Its place among the issuances under way.
+    slots::lease place;
     /// Has the host's lock, so that nobody else obtains the certificate.
     bool ordering = false;
+    /// Others were told of a challenge.
+    bool published = false;
     /// The kind of challenge that was answered last; empty where none was.
     std::string challenge;
     /// The host was given up meanwhile.
@@ -184,8 +193,9 @@ private:
     void put_back_client_token(const client_hello& hello);
     asio::awaitable<void> admit(std::shared_ptr<issuance> running);
     asio::awaitable<bool> is_vouched_for(std::shared_ptr<issuance> running);
-    asio::awaitable<void> take_new_host_tokens(std::shared_ptr<issuance> running, bool vouched);
-    void put_back_new_host_tokens(const issuance& running);
+    asio::awaitable<void> take_new_host_tokens(std::shared_ptr<issuance> running);
+    asio::awaitable<void> admit_to_group(std::shared_ptr<issuance> running);
+    void put_back_new_host_tokens(issuance& running);
     void fail_to_admit(issuance& running, const error& e);
     asio::awaitable<certificate_ptr> wait_for(
         std::shared_ptr<issuance> running, std::optional<std::chrono::steady_clock::duration> wait);
@@ -197,7 +207,9 @@ private:
     // issuance.cpp
     std::shared_ptr<issuance> start(const std::string& host, bool refresh);
     asio::awaitable<void> issue(std::shared_ptr<issuance> running);
-    asio::awaitable<certificate_ptr> obtain(std::shared_ptr<issuance> running);
+    asio::awaitable<certificate_ptr> obtain(std::shared_ptr<issuance> running, host_lock& lock);
+    asio::awaitable<certificate_ptr> obtain_in_turn(
+        std::shared_ptr<issuance> running, std::optional<certificate_record> record, bool is_new, host_lock& lock);
     asio::awaitable<certificate_ptr> order_certificate(std::shared_ptr<issuance> running);
     asio::awaitable<certificate_ptr> order_once(std::shared_ptr<client> c, std::shared_ptr<issuance> running);
     asio::awaitable<std::string> replaced_by(std::shared_ptr<client> c, std::string host);
@@ -207,15 +219,20 @@ private:
     void refuse_if_limited(const std::string& host) const;
     void put_back_token(const issuance& running, const error& e);
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
-    asio::awaitable<std::unique_ptr<store::lock>> lock_orders(std::shared_ptr<issuance> running);
+    asio::awaitable<void> lock_orders(std::shared_ptr<issuance> running, host_lock& lock);
+    asio::awaitable<void> obtained_by_others(std::shared_ptr<issuance> running);
+    asio::awaitable<void> give_way(std::shared_ptr<issuance> running);
     asio::awaitable<std::unique_ptr<store::lock>> try_lock_orders(std::string host, std::optional<error>& failure);
     asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
     asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host, bool tell_of_damage);
-    asio::awaitable<void> install(std::shared_ptr<issuance> running, certificate_record record);
+    asio::awaitable<certificate_ptr> install(
+        std::shared_ptr<issuance> running, certificate_record record, bool is_saved);
     void refuse_if_given_up(const issuance& running) const;
+    void refuse_if_lock_lost(const std::string& host) const;
     void succeed(issuance& running, certificate_ptr c);
     void fail(issuance& running, const error& e);
     void fail_at_the_ca(issuance& running, const error& e);
+    void fail_as_others_did(issuance& running, const error& e);
     void count_resumption(const std::string& host, const error& e);
     void pause_whom_it_concerns(const std::string& host, const error& e);
     retry_advice remember_failure(const std::string& host, const error& e);
@@ -233,18 +250,25 @@ private:
     // group.cpp
     static std::shared_ptr<subscription> subscribe(store& where);
     void join_group(std::shared_ptr<subscription> changes);
-    asio::awaitable<void> follow(std::shared_ptr<subscription> changes);
+    asio::awaitable<void> follow();
+    void subscribe_again();
+    asio::awaitable<void> take_changes(bool& is_behind);
     void take_change(const store_change& c);
-    asio::awaitable<void> read_anew();
+    asio::awaitable<bool> read_anew();
     asio::awaitable<void> compare_with_store();
+    asio::awaitable<std::optional<std::string>> load_usable(std::string key);
     void take_saved(const std::string& key, const std::string& value);
     void take_erased(const std::string& key);
     void take_news(state news);
     void take_certificate(const std::string& host, certificate_record record);
     void drop_certificate(const std::string& host);
+    bool is_ordering(const std::string& host) const;
     void take_order(const std::string& host, order_record record);
     asio::awaitable<void> look_after(std::string host);
     asio::awaitable<void> reload_order(std::string host);
+    asio::awaitable<void> heed_others(std::shared_ptr<issuance> running);
+    asio::awaitable<void> leave_to_others(std::shared_ptr<issuance> running, host_lock& lock);
+    asio::awaitable<void> give_up(std::string host);
     asio::awaitable<void> save_certificate(std::shared_ptr<store> where, std::string host, std::string value);
     bool yields_to(const std::string& host, const std::string& value);
 
@@ -261,8 +285,7 @@ private:
 
     // shared_challenges.cpp
     asio::awaitable<void> publish_challenge(std::string host, challenge c, std::string key_authorization);
-    void withdraw_challenge(const std::string& host);
-    asio::awaitable<void> erase_challenge(std::string host);
+    asio::awaitable<void> erase_challenge(std::string host, std::shared_ptr<const store::lock> lock);
     void take_challenge(const std::string& host, const std::string& value);
     void drop_challenge(const std::string& host);
     asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there);
@@ -275,7 +298,13 @@ private:
     void take_shared_value(const std::string& name, const std::string& value);
 
     // shared_limits.cpp
-    limit_record shared_limits(const std::optional<std::string>& value) const;
+    limit_record shared_limits(const std::optional<std::string>& value);
+    void take_limits(limit_record limits);
+    void note_clocks(const limit_record& limits, bool is_heard);
+    void refill(limit_record& limits) const;
+    std::chrono::system_clock::time_point group_now() const;
+    asio::awaitable<void> wait_for_token(std::shared_ptr<issuance> running, std::chrono::system_clock::duration wait);
+    asio::awaitable<void> hear_of_limits();
     asio::awaitable<void> change_shared_limits(std::function<bool(limit_record&)> change);
     asio::awaitable<std::chrono::system_clock::duration> take_shared_token(
         token_bucket::saved limit_record::* which, rate pace);
@@ -323,6 +352,7 @@ private:
     std::optional<std::string> take_unsaved(const std::string& key);
     void keep_unsaved(const std::string& key);
     void saving_failed(const std::string& key, const error& e);
+    void yield_order(const std::string& key);
     asio::awaitable<void> resume_saving();
     asio::awaitable<void> save_one(std::string key);
     void save_what_changed();
@@ -359,6 +389,8 @@ private:
     state state_;
     // The keys whose newest value no save has begun to write.
     std::set<std::string> unsaved_;
+    // Those of them whose certificates no store has had.
+    std::set<std::string> unstored_;
     bool hosts_set_ = false;
     std::atomic<bool> silent_ = false;
     std::atomic<bool> terms_refused_ = false;
@@ -392,8 +424,9 @@ private:
     std::shared_ptr<store> store_;
     bool opening_store_ = false;
     group group_;
-    // Wake those who wait for word of a challenge, and for a store.
+    // Wake those who wait for word of a challenge, of tokens, and of a store.
     asio::steady_timer challenge_news_{strand_, asio::steady_timer::time_point::max()};
+    asio::steady_timer limit_news_{strand_, asio::steady_timer::time_point::max()};
     asio::steady_timer group_news_{strand_, asio::steady_timer::time_point::max()};
     // The hosts whose certificates are in the store only, with their next step as far as it is known; and those of them
     // that are to be loaded now.

@@ -6,8 +6,6 @@
 namespace acme {
 namespace {
 
-constexpr std::size_t most_pauses = 1'000;
-
 // A name that does not lead here costs the CA nothing, and its owner may be about to mend that.
 constexpr std::chrono::hours longest_unreachable{1};
 
@@ -37,10 +35,26 @@ void manager::core::fail(issuance& running, const error& e)
 {
     const bool refused = e.code() == errc::host_not_allowed || e.code() == errc::too_many_new_hosts ||
         e.code() == errc::self_check_failed;
-    if (refused && !running.admitted)
+    const bool cut_off = group_.cut_off && !running.refresh && !running.ordering;
+    if (e.code() == errc::recently_failed)
+        fail_as_others_did(running, e);
+    else if ((refused && !running.admitted) || cut_off)
         fail_to_admit(running, e);
     else
         fail_at_the_ca(running, e);
+}
+
+// Another manager has, while this one waited for its turn.
+void manager::core::fail_as_others_did(issuance& running, const error& e)
+{
+    put_back_new_host_tokens(running);
+    put_back_token(running, e);
+    running.failure = e.with_host(running.host);
+    complete(running);
+    reschedule(running.host);
+    host_refused told{running.host, running.hello.client_address, *running.failure};
+    if (!running.refresh)
+        tell(told);
 }
 
 void manager::core::fail_at_the_ca(issuance& running, const error& e)
@@ -89,7 +103,7 @@ void manager::core::pause_whom_it_concerns(const std::string& host, const error&
             s.limits.emplace();
         auto& pauses = s.limits->pauses;
         std::erase_if(pauses, [&](const auto& each) { return !in_force(each.second, at); });
-        if (pauses.size() >= most_pauses)
+        if (pauses.size() >= max_pauses)
             return;
         auto& pause = pauses[scope.domain];
         pause.until = *e.problem()->retry_after;

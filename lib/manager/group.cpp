@@ -1,6 +1,5 @@
+#include "client/deadline.hpp"
 #include "manager/core.hpp"
-
-#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
 
@@ -11,7 +10,7 @@ namespace {
 // An order that another manager has begun is looked after when it should be finished, had that manager lived.
 constexpr auto usual_issuance = std::chrono::seconds(15);
 
-constexpr auto pause_after_failure = std::chrono::seconds(5);
+constexpr std::chrono::seconds pause_after_failure{5};
 
 // How often a value that others change at the same time is read again.
 constexpr int most_attempts = 20;
@@ -45,105 +44,157 @@ void manager::core::join_group(std::shared_ptr<subscription> changes)
         return;
     group_.changes = std::move(changes);
     index_->is_shared = true;
-    spawn(follow(group_.changes));
+    spawn(follow());
     spawn(give_signs_of_life());
     group_news_.cancel();
 }
 
-asio::awaitable<void> manager::core::follow(std::shared_ptr<subscription> changes)
+// A subscription that breaks is as good as a store that can't be reached.
+asio::awaitable<void> manager::core::follow()
 {
-    // What the first message says was read when the store was opened.
-    bool is_first = true;
-    while (!stopped_) {
-        auto c = co_await changes->async_receive();
-        if (c.what == store_change::kind::anything && !std::exchange(is_first, false))
-            co_await read_anew();
+    bool is_behind = false, is_broken = false;
+    for (;;) {
+        store_change broken(store_change::kind::interrupted);
+        try {
+            if (is_broken)
+                subscribe_again();
+            co_await take_changes(is_behind);
+        } catch (const boost::system::system_error& e) {
+            if (e.code() == asio::error::operation_aborted || e.code() == errc::shut_down)
+                throw;
+            broken.failure.emplace(e.code(), step, e.what());
+        } catch (const std::exception& e) {
+            broken.failure.emplace(make_error_code(errc::unexpected_answer), step, e.what());
+        }
+        take_change(broken);
+        is_behind = is_broken = true;
+        co_await options_.clock->async_wait(pause_after_failure);
+    }
+}
+
+void manager::core::subscribe_again()
+{
+    auto changes = subscribe(*store_);
+    if (!changes)
+        throw error(make_error_code(errc::unexpected_answer), step, "the store tells no changes any more");
+    group_.changes = std::move(changes);
+}
+
+// `is_behind`: more has changed than was told.
+asio::awaitable<void> manager::core::take_changes(bool& is_behind)
+{
+    const auto changes = group_.changes;
+    for (;;) {
+        if (is_behind && !group_.cut_off)
+            is_behind = !co_await read_anew();
+        std::optional<store_change> c;
+        if (is_behind && !group_.cut_off)
+            c = co_await async_within(*options_.clock, pause_after_failure, changes->async_receive());
         else
-            take_change(c);
-        if (c.what == store_change::kind::interrupted)
-            is_first = false;
+            c = co_await changes->async_receive();
+        if (!c)
+            continue;
+        take_change(*c);
+        is_behind = is_behind || c->what == store_change::kind::anything;
     }
 }
 
 void manager::core::take_change(const store_change& c)
 {
-    switch (c.what) {
-    case store_change::kind::saved: take_saved(c.key, c.value); break;
-    case store_change::kind::erased: take_erased(c.key); break;
-    case store_change::kind::anything: break;
-    case store_change::kind::interrupted: {
+    if (c.what == store_change::kind::interrupted) {
         const error why = c.failure.value_or(error(make_error_code(errc::unexpected_answer), step));
         group_.cut_off = why;
         store_interrupted told{why};
         tell(told);
-        break;
+        return;
     }
-    case store_change::kind::resumed:
+    // `resumed` itself may be among the messages that became `anything`.
+    if (group_.cut_off) {
         group_.cut_off.reset();
         tell(store_resumed());
         group_news_.cancel();
         wake();
-        break;
     }
+    if (c.what == store_change::kind::saved)
+        take_saved(c.key, c.value);
+    else if (c.what == store_change::kind::erased)
+        take_erased(c.key);
 }
 
-// More has changed than was told.
-asio::awaitable<void> manager::core::read_anew()
+// False where it has to be tried again.
+asio::awaitable<bool> manager::core::read_anew()
 {
-    bool done = false;
-    while (!done) {
-        try {
-            co_await compare_with_store();
-            done = true;
-        } catch (const error& e) {
-            if (e.code() == asio::error::operation_aborted)
-                throw;
-        }
-        if (!done)
-            co_await options_.clock->async_wait(pause_after_failure);
+    try {
+        co_await compare_with_store();
+        co_return true;
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
     }
+    co_return false;
 }
 
 asio::awaitable<void> manager::core::compare_with_store()
 {
-    auto listed = co_await store_->async_list({});
-    std::set<std::string> there(listed.begin(), listed.end());
-    std::set<std::string> ours;
+    auto listed = co_await store_->async_list(keys_.prefix());
+    std::set<std::string> keys(listed.begin(), listed.end());
+    keys.insert(state_keys::hosts());
     with_state([&](const state& s) {
         for (auto& [host, record] : s.certificates)
-            ours.insert(keys_.certificate(host));
+            keys.insert(keys_.certificate(host));
         for (auto& [host, record] : s.orders)
-            ours.insert(keys_.order(host));
+            keys.insert(keys_.order(host));
         for (auto& [host, record] : s.failures)
-            ours.insert(keys_.failure(host));
+            keys.insert(keys_.failure(host));
     });
-    for (auto& [host, next] : stored_)
-        ours.insert(keys_.certificate(host));
     for (auto& [host, shared] : group_.challenges)
-        ours.insert(keys_.challenge(host));
-    for (const auto& key : ours)
-        if (!there.contains(key))
-            take_erased(key);
-    for (const auto& key : there) {
+        keys.insert(keys_.challenge(host));
+    const std::set<std::string> there(listed.begin(), listed.end());
+    for (auto it = stored_.begin(); it != stored_.end();)
+        it = there.contains(keys_.certificate(it->first)) ? std::next(it) : stored_.erase(it);
+    for (const auto& key : keys) {
         const auto host = after(keys_.certificate({}), key);
         // What is not in memory is read when it is asked for.
         if (host && stored_.contains(*host))
             continue;
-        auto value = co_await store_->async_load(key);
+        auto value = co_await load_usable(key);
         if (value)
             take_saved(key, *value);
+        else
+            take_erased(key);
     }
+    // What is shared beyond the state is compared, too.
+    group_news_.cancel();
+}
+
+// Of what is damaged nothing is known.
+asio::awaitable<std::optional<std::string>> manager::core::load_usable(std::string key)
+{
+    std::optional<error> unusable;
+    try {
+        co_return co_await store_->async_load(key);
+    } catch (const error& e) {
+        if (!is_unusable(e))
+            throw;
+        unusable = e;
+    }
+    state_refused told{key, *unusable};
+    tell(told);
+    const auto ours = with_state([&](const state& s) { return encode_object(s, keys_, key); });
+    co_return ours;
 }
 
 void manager::core::take_saved(const std::string& key, const std::string& value)
 {
-    if (key == keys_.limits())
-        group_.limits = value;
-    if (hear_of_node(key))
-        return;
     if (group_.values.contains(key)) {
         take_shared_value(key, value);
         return;
+    }
+    if ((!key.starts_with(keys_.prefix()) && key != state_keys::hosts()) || hear_of_node(key))
+        return;
+    if (key == keys_.limits()) {
+        group_.limits = value;
+        limit_news_.cancel();
     }
     if (const auto host = after(keys_.challenge({}), key)) {
         take_challenge(*host, value);
@@ -171,21 +222,24 @@ void manager::core::take_news(state news)
         take_certificate(host, std::move(record));
     for (auto& [host, record] : news.orders)
         take_order(host, std::move(record));
-    bool reloads = false;
+    if (news.limits) {
+        note_clocks(*news.limits, true);
+        take_limits(std::move(*news.limits));
+    }
+    const bool reloads = news.account || news.hosts;
+    // One that was registered anew has another URL.
+    const bool is_other =
+        news.account && client_ && !news.account->url.empty() && client_->account_url() != news.account->url;
+    if (is_other)
+        client_.reset();
     with_state([&](state& s) {
         for (auto& [host, pause] : news.failures)
             if (!s.certificates.contains(host))
                 acme::remember_failure(s, host, std::move(pause), options_.max_failures);
-        if (news.limits)
-            s.limits = std::move(news.limits);
-        if (news.account) {
+        if (news.account)
             s.account = std::move(news.account);
-            reloads = true;
-        }
-        if (news.hosts) {
+        if (news.hosts)
             s.hosts = std::move(news.hosts);
-            reloads = true;
-        }
     });
     watchers_.notify();
     if (reloads)
@@ -199,13 +253,15 @@ void manager::core::take_erased(const std::string& key)
     hear_that_node_left(key);
     if (const auto host = after(keys_.challenge({}), key))
         drop_challenge(*host);
-    const bool is_news = with_state([&](const state&) { return !unsaved_.contains(key); });
+    const auto served = after(keys_.certificate({}), key);
+    // A certificate that was in the store is gone, whatever else is to be saved of it.
+    const bool is_news = with_state([&](const state&) { return !(served ? unstored_ : unsaved_).contains(key); });
     if (!is_news)
         return;
-    if (const auto host = after(keys_.certificate({}), key))
-        drop_certificate(*host);
+    if (served)
+        drop_certificate(*served);
     with_state([&](state& s) {
-        if (const auto host = after(keys_.order({}), key))
+        if (const auto host = after(keys_.order({}), key); host && !is_ordering(*host))
             s.orders.erase(*host);
         if (const auto host = after(keys_.failure({}), key))
             s.failures.erase(*host);
@@ -216,7 +272,16 @@ void manager::core::take_erased(const std::string& key)
 void manager::core::take_certificate(const std::string& host, certificate_record record)
 {
     auto running = issuances_.find(host);
+    if (auto place = stored_.find(host); place != stored_.end() && running == issuances_.end()) {
+        place->second = next_step(record.plan, now());
+        schedule_.set(host, *place->second);
+        return;
+    }
     const auto c = record.certificate;
+    const auto resume = [this](certificate_record& r) {
+        if (!r.certificate->renewal_id().empty())
+            resume_polls(r.plan, now(), options_.random());
+    };
     enum class relation
     {
         news,
@@ -227,7 +292,7 @@ void manager::core::take_certificate(const std::string& host, certificate_record
         auto [place_of, is_new] = s.certificates.try_emplace(host, record);
         auto& ours = place_of->second;
         if (is_new) {
-            resume_polls(ours.plan, now(), options_.random());
+            resume(ours);
         } else if (ours.certificate->serial() == c->serial()) {
             what = relation::same;
             record.plan.poll_at = ours.plan.poll_at;
@@ -235,19 +300,21 @@ void manager::core::take_certificate(const std::string& host, certificate_record
             record.plan.poll_failures = ours.plan.poll_failures;
             record.certificate = ours.certificate;
             ours = std::move(record);
-        } else if (is_newer(*c, *ours.certificate)) {
-            resume_polls(record.plan, now(), options_.random());
-            ours = std::move(record);
-        } else {
+        } else if (is_newer(*ours.certificate, *c)) {
             what = relation::outdated;
+        } else {
+            resume(record);
+            ours = std::move(record);
         }
         if (what != relation::news)
             return;
         s.failures.erase(host);
         index_->certificates.insert(host, c);
     });
-    if (what == relation::same)
+    if (what == relation::same) {
+        due_.erase(host);
         reschedule(host);
+    }
     if (what != relation::news)
         return;
     stored_.erase(host);
@@ -269,8 +336,6 @@ void manager::core::take_certificate(const std::string& host, certificate_record
 void manager::core::drop_certificate(const std::string& host)
 {
     stored_.erase(host);
-    if (issuances_.contains(host))
-        return;
     with_state([&](state& s) {
         auto it = s.certificates.find(host);
         if (it == s.certificates.end())
@@ -282,9 +347,15 @@ void manager::core::drop_certificate(const std::string& host)
     due_.erase(host);
 }
 
+bool manager::core::is_ordering(const std::string& host) const
+{
+    const auto running = issuances_.find(host);
+    return running != issuances_.end() && running->second->ordering;
+}
+
 void manager::core::take_order(const std::string& host, order_record record)
 {
-    if (auto running = issuances_.find(host); running != issuances_.end() && running->second->ordering)
+    if (is_ordering(host))
         return;
     const bool is_new = with_state([&](state& s) { return s.orders.insert_or_assign(host, std::move(record)).second; });
     if (is_new && group_.looked_after.insert(host).second)
@@ -308,30 +379,90 @@ asio::awaitable<void> manager::core::reload_order(std::string host)
     const auto key = keys_.order(host);
     if (!group_.changes || with_state([&](const state&) { return unsaved_.contains(key); }))
         co_return;
-    std::optional<std::string> value;
-    try {
-        value = co_await store_->async_load(key);
-    } catch (const error& e) {
-        if (e.code() == asio::error::operation_aborted || !can_not_wait(host))
-            throw;
-        co_return;
-    }
     state read;
-    if (value)
-        decode_object(read, keys_, key, *value, place);
+    try {
+        const auto value = co_await store_->async_load(key);
+        if (value)
+            decode_object(read, keys_, key, *value, place);
+    } catch (const error& e) {
+        // What is damaged is replaced; that was told.
+        if (e.code() == asio::error::operation_aborted || !(is_unusable(e) || can_not_wait(host)))
+            throw;
+        if (!is_unusable(e))
+            co_return;
+    }
     with_state([&](state& s) {
         s.orders.erase(host);
         s.orders.merge(read.orders);
     });
 }
 
+// Whoever had the lock before may have failed, and its failure is this one's too.
+asio::awaitable<void> manager::core::heed_others(std::shared_ptr<issuance> running)
+{
+    const auto host = running->host;
+    if (!group_.changes || !group_.locks.contains(host))
+        co_return;
+    const auto key = keys_.failure(host);
+    const bool served = with_state([&](const state& s) { return s.certificates.contains(host); });
+    if (!served) {
+        const auto value = co_await load_usable(key);
+        if (value)
+            take_saved(key, *value);
+    }
+    const auto failed = with_state([&](const state& s) -> std::optional<time_point> {
+        auto it = s.certificates.find(host);
+        if (it == s.certificates.end() || refresh_due(it->second.plan, now()) <= now())
+            return std::nullopt;
+        return refresh_due(it->second.plan, now());
+    });
+    if (failed)
+        throw error(make_error_code(errc::recently_failed), step).with_retry(retry_advice::at(*failed));
+    const auto failure = served ? std::nullopt : recent_failure(host, running->wanted || is_listed());
+    if (failure && failure->code() == errc::recently_failed)
+        throw *failure;
+}
+
+// What others are to know is saved before they can have the lock.
+asio::awaitable<void> manager::core::leave_to_others(std::shared_ptr<issuance> running, host_lock& lock)
+{
+    if (!group_.changes || !lock.get())
+        co_return;
+    const auto host = running->host;
+    for (const auto& key : {keys_.failure(host), keys_.certificate(host), keys_.order(host)})
+        if (with_state([&](const state&) { return unsaved_.contains(key); }))
+            co_await save(key);
+    if (running->published || group_.challenges.contains(host))
+        co_await erase_challenge(host, lock.get());
+}
+
+// Once nobody obtains it any more.
+asio::awaitable<void> manager::core::give_up(std::string host)
+{
+    if (!group_.changes || group_.locks.contains(host))
+        co_return;
+    std::optional<error> failure;
+    const auto lock = co_await try_lock_orders(host, failure);
+    drop_certificate(host);
+    with_state([&](state& s) { s.orders.erase(host); });
+    co_await save(keys_.certificate(host));
+    co_await save(keys_.order(host));
+}
+
 // Saved under the lock where there is one. Without, another manager may have obtained a newer one, which stays.
 asio::awaitable<void> manager::core::save_certificate(std::shared_ptr<store> where, std::string host, std::string value)
 {
     const auto key = keys_.certificate(host);
-    if (auto lock = group_.locks.find(host); lock != group_.locks.end()) {
-        co_await where->async_guarded_save(key, std::move(value), *lock->second);
-        co_return;
+    const auto held = group_.locks.find(host);
+    const auto lock = held == group_.locks.end() ? nullptr : held->second;
+    if (lock) {
+        try {
+            co_await where->async_guarded_save(key, value, *lock);
+            co_return;
+        } catch (const error& e) {
+            if (e.code() != errc::lock_lost)
+                throw;
+        }
     }
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         auto theirs = co_await where->async_load(key);
@@ -339,6 +470,11 @@ asio::awaitable<void> manager::core::save_certificate(std::shared_ptr<store> whe
             co_return;
         if (theirs && yields_to(host, *theirs))
             co_return;
+        // Others have given it up.
+        if (!theirs && with_state([&](const state&) { return !unstored_.contains(key); })) {
+            drop_certificate(host);
+            co_return;
+        }
         const bool saved = co_await where->async_exchange(key, theirs, value);
         if (saved)
             co_return;
@@ -355,13 +491,14 @@ bool manager::core::yields_to(const std::string& host, const std::string& value)
         return false;
     }
     auto& theirs = read.certificates.at(host);
-    const bool newer = with_state([&](const state& s) {
+    const bool yields = with_state([&](const state& s) {
         auto ours = s.certificates.find(host);
-        return ours != s.certificates.end() && is_newer(*theirs.certificate, *ours->second.certificate);
+        return ours != s.certificates.end() && ours->second.certificate->serial() != theirs.certificate->serial() &&
+            !is_newer(*ours->second.certificate, *theirs.certificate);
     });
-    if (newer)
+    if (yields)
         take_certificate(host, std::move(theirs));
-    return newer;
+    return yields;
 }
 
 } // namespace acme

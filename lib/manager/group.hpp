@@ -32,10 +32,12 @@ struct group
     std::optional<error> cut_off;
     /// The object of the shared limits as it was last seen.
     std::optional<std::string> limits;
+    /// By how much the time of the shared limits is ahead of this machine's clock, once that is known.
+    std::optional<std::chrono::system_clock::duration> ahead;
     /// By host, or the reverse name of an address.
     std::map<std::string, shared_challenge> challenges;
     /// The locks under which orders are under way here, by host.
-    std::map<std::string, const store::lock*> locks;
+    std::map<std::string, std::shared_ptr<const store::lock>> locks;
     /// By name.
     std::map<std::string, shared_value> values;
     /// This manager's name among the others; empty until it has one.
@@ -49,24 +51,38 @@ struct group
     std::set<std::string> looked_after;
 };
 
-/// Makes a host's lock guard what is saved for it, while it lives.
-class guarding_lock
+/// An issuance's place among those that want the host's lock: while it has the lock, this guards what is saved for the
+/// host.
+class host_lock
 {
 public:
-    guarding_lock(group& g, std::string host, const store::lock* lock)
+    host_lock(group& g, std::string host)
         : group_(g)
         , host_(std::move(host))
+    {}
+    host_lock(const host_lock&) = delete;
+    host_lock& operator=(const host_lock&) = delete;
+    ~host_lock() { release(); }
+
+    void take(std::unique_ptr<store::lock> lock)
     {
-        if (lock)
-            group_.locks[host_] = lock;
+        lock_ = std::move(lock);
+        if (lock_)
+            group_.locks[host_] = lock_;
     }
-    guarding_lock(const guarding_lock&) = delete;
-    guarding_lock& operator=(const guarding_lock&) = delete;
-    ~guarding_lock() { group_.locks.erase(host_); }
+    /// It goes with the last save that it guards.
+    void release()
+    {
+        if (auto it = group_.locks.find(host_); lock_ && it != group_.locks.end() && it->second == lock_)
+            group_.locks.erase(it);
+        lock_.reset();
+    }
+    const std::shared_ptr<const store::lock>& get() const noexcept { return lock_; }
 
 private:
     group& group_;
     std::string host_;
+    std::shared_ptr<const store::lock> lock_;
 };
 
 } // namespace acme

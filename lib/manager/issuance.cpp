@@ -12,6 +12,11 @@ namespace {
 // An order that can neither be finished nor is refused is given up for a new one.
 constexpr unsigned most_resumptions = 3;
 
+// A host's lock that is not had within this time is somebody else's, and meanwhile there is other work.
+constexpr auto usual_lock_time = std::chrono::milliseconds(100);
+
+constexpr int most_locks = 3;
+
 constexpr const char* step = "issuance";
 
 std::chrono::milliseconds since(std::chrono::system_clock::time_point start, std::chrono::system_clock::time_point end)
@@ -59,12 +64,6 @@ private:
     std::function<void(issuance&)> complete_;
 };
 
-asio::awaitable<void> obtained_by_others(std::shared_ptr<issuance> running)
-{
-    while (!running->done)
-        co_await running->finished.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
 error current_error()
 {
     try {
@@ -98,23 +97,26 @@ std::shared_ptr<issuance> manager::core::start(const std::string& host, bool ref
 
 asio::awaitable<void> manager::core::issue(std::shared_ptr<issuance> running)
 {
+    host_lock lock(group_, running->host);
     std::optional<error> failure;
     certificate_ptr result;
     try {
-        result = co_await obtain(running);
+        result = co_await obtain(running, lock);
     } catch (...) {
         failure = current_error();
     }
-    if (running->done)
-        co_return;
-    const unfinished guard(*running, [this](issuance& i) { complete(i); });
-    if (failure)
-        fail(*running, *failure);
-    else
-        succeed(*running, result);
+    if (!running->done) {
+        const unfinished guard(*running, [this](issuance& i) { complete(i); });
+        if (failure)
+            fail(*running, *failure);
+        else
+            succeed(*running, result);
+    }
+    running->place = slots::lease();
+    co_await leave_to_others(running, lock);
 }
 
-asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance> running)
+asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance> running, host_lock& lock)
 {
     auto host = running->host;
     const bool resumed = with_state([&](const state& s) { return s.orders.contains(host); });
@@ -126,21 +128,41 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
         put_back_client_token(running->hello);
     else if (is_new)
         co_await admit(running);
-    running->admitted = true;
-    if (!record && !resumed && !running->holds_token && !running->done)
+    running->admitted = !is_new || !group_.changes;
+    if (!record && !resumed && !running->holds_token && !group_.changes)
         co_await take_request_token(running);
-    auto place = co_await issuance_places_.async_acquire();
-    auto lock = co_await lock_orders(running);
+    for (int attempt = 1;; ++attempt) {
+        try {
+            co_return co_await obtain_in_turn(running, record, is_new, lock);
+        } catch (const error& e) {
+            if (e.code() != errc::lock_lost || attempt == most_locks)
+                throw;
+        }
+        // Whoever has it now may obtain the certificate.
+        running->ordering = false;
+        lock.release();
+    }
+}
+
+asio::awaitable<certificate_ptr> manager::core::obtain_in_turn(
+    std::shared_ptr<issuance> running, std::optional<certificate_record> record, bool is_new, host_lock& lock)
+{
+    auto host = running->host;
+    running->place = co_await issuance_places_.async_acquire();
+    co_await lock_orders(running, lock);
     if (running->done)
         co_return running->result;
     running->ordering = true;
-    const guarding_lock guard(group_, host, lock.get());
     if (!record)
         record = co_await stored_certificate(host, !is_new);
-    if (record)
+    const bool is_saved = record.has_value();
+    if (is_saved) {
         put_back_new_host_tokens(*running);
-    if (!record) {
+    } else {
+        co_await heed_others(running);
+        refuse_if_given_up(*running);
         co_await reload_order(host);
+        co_await admit_to_group(running);
         auto obtained = co_await order_certificate(running);
         record = make_record(host, obtained);
         record->challenge = succeeded_challenge(*running);
@@ -148,28 +170,47 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     if (!allowed(host))
         throw error(make_error_code(errc::host_not_allowed), step);
     refuse_if_given_up(*running);
-    co_await install(running, *record);
-    co_return record->certificate;
+    co_return co_await install(running, *record, is_saved);
 }
 
 // Whoever has the lock may obtain the certificate; then there is nothing more to wait for. What a broken store does not
 // give, a certificate near its end is refreshed without.
-asio::awaitable<std::unique_ptr<store::lock>> manager::core::lock_orders(std::shared_ptr<issuance> running)
+asio::awaitable<void> manager::core::lock_orders(std::shared_ptr<issuance> running, host_lock& lock)
 {
     using namespace asio::experimental::awaitable_operators;
-    std::unique_ptr<store::lock> lock;
     if (!store_ || running->done)
-        co_return lock;
+        co_return;
     const auto host = running->host;
     std::optional<error> failure = group_.cut_off;
     if (!failure) {
-        auto either = co_await (try_lock_orders(host, failure) || obtained_by_others(running));
-        if (either.index() == 0)
-            lock = std::move(std::get<0>(either));
+        auto first = co_await (try_lock_orders(host, failure) || obtained_by_others(running) || give_way(running));
+        if (first.index() == 0)
+            lock.take(std::move(std::get<0>(first)));
     }
     if (failure && !can_not_wait(host))
         throw *failure;
-    co_return lock;
+    if (!running->place && !running->done)
+        running->place = co_await issuance_places_.async_acquire();
+    if (running->refresh && !std::exchange(running->counted, true) && !running->done)
+        ++refreshing_;
+}
+
+asio::awaitable<void> manager::core::obtained_by_others(std::shared_ptr<issuance> running)
+{
+    while (!running->done)
+        co_await running->finished.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+// While others have the host's lock, its place is another host's. Ends by cancellation only.
+asio::awaitable<void> manager::core::give_way(std::shared_ptr<issuance> running)
+{
+    co_await options_.clock->async_wait(usual_lock_time);
+    running->place = slots::lease();
+    if (std::exchange(running->counted, false) && !running->done)
+        --refreshing_;
+    wake();
+    asio::steady_timer never(strand_, asio::steady_timer::time_point::max());
+    co_await never.async_wait(asio::use_awaitable);
 }
 
 asio::awaitable<std::unique_ptr<store::lock>> manager::core::try_lock_orders(
@@ -232,6 +273,9 @@ asio::awaitable<std::optional<certificate_record>> manager::core::stored_certifi
     }
     auto ours = index_->certificates.find(host);
     bool known = ours && ours->serial() == found->certificate->serial();
+    const bool is_news = known && group_.changes && with_state([&](const state&) { return !unsaved_.contains(key); });
+    if (is_news)
+        take_certificate(host, *found);
     if (known || refresh_due(found->plan, now()) <= now() || found->certificate->not_after() <= now())
         found.reset();
     co_return found;
@@ -313,11 +357,11 @@ asio::awaitable<certificate_ptr> manager::core::order_once(std::shared_ptr<clien
     http_responder over_http(index_, options_.challenge_grace);
     auto chosen = [running](const std::string& type) { running->challenge = type; };
     challenge_responder here(challenge_types(host), over_tls, over_http, chosen);
-    auto publish = [this](std::string name, challenge which, std::string key_authorization) {
+    auto publish = [this, running](std::string name, challenge which, std::string key_authorization) {
+        running->published = true;
         return publish_challenge(std::move(name), std::move(which), std::move(key_authorization));
     };
-    auto withdraw = [this](const std::string& name) { withdraw_challenge(name); };
-    shared_responder responder(here, publish, withdraw);
+    shared_responder responder(here, publish);
     co_return co_await c->async_obtain(std::move(request), responder);
 }
 
@@ -363,10 +407,12 @@ asio::awaitable<void> manager::core::take_request_token(std::shared_ptr<issuance
             break;
         if (failure)
             throw *failure;
-        if (wait > wait.zero())
-            co_await options_.clock->async_wait(wait);
-        else
+        if (wait > wait.zero()) {
+            running->place = slots::lease();
+            co_await wait_for_token(running, wait);
+        } else {
             running->holds_token = true;
+        }
     }
     if (running->done && running->holds_token)
         put_back_limit_token(&limit_record::requests, options_.limits.requests);
@@ -378,7 +424,10 @@ asio::awaitable<void> manager::core::use_request_token(std::shared_ptr<issuance>
 {
     if (!running->holds_token)
         co_await take_request_token(running);
+    if (!running->place)
+        running->place = co_await issuance_places_.async_acquire();
     refuse_if_limited(running->host);
+    refuse_if_lock_lost(running->host);
     running->used_token = std::exchange(running->holds_token, false);
     // What a group shares is saved as it is taken.
     if (!group_.changes)
@@ -411,29 +460,54 @@ void manager::core::put_back_token(const issuance& running, const error& e)
         put_back_limit_token(&limit_record::requests, options_.limits.requests);
 }
 
+// Somebody else may be ordering the certificate.
+void manager::core::refuse_if_lock_lost(const std::string& host) const
+{
+    const auto lock = group_.locks.find(host);
+    if (lock != group_.locks.end() && !lock->second->held())
+        throw error(make_error_code(errc::lock_lost), step);
+}
+
 void manager::core::refuse_if_given_up(const issuance& running) const
 {
     if (running.given_up)
         throw error(make_error_code(errc::no_certificate), step, "the host was given up meanwhile");
 }
 
-asio::awaitable<void> manager::core::install(std::shared_ptr<issuance> running, certificate_record record)
+asio::awaitable<certificate_ptr> manager::core::install(
+    std::shared_ptr<issuance> running, certificate_record record, bool is_saved)
 {
     auto host = running->host;
+    if (is_saved && !record.certificate->renewal_id().empty())
+        resume_polls(record.plan, now(), options_.random());
     // Marked together with the change: a save that is cancelled before it begins must not be forgotten.
     with_state([&](state& s) {
         s.certificates[host] = record;
         s.orders.erase(host);
-        unsaved_.insert(keys_.certificate(host));
         unsaved_.insert(keys_.order(host));
+        if (is_saved)
+            return;
+        unsaved_.insert(keys_.certificate(host));
+        unstored_.insert(keys_.certificate(host));
     });
-    co_await save(keys_.certificate(host));
+    if (!is_saved)
+        co_await save(keys_.certificate(host));
+    refuse_if_given_up(*running);
+    // Others may have replaced it meanwhile, or given the host up.
+    with_state([&](const state& s) {
+        auto now_there = s.certificates.find(host);
+        if (now_there != s.certificates.end())
+            record = now_there->second;
+        else if (group_.changes)
+            running->given_up = true;
+    });
     refuse_if_given_up(*running);
     stored_.erase(host);
     index_->certificates.insert(host, record.certificate);
     schedule_.set(host, next_step(record.plan, now()));
     changed({keys_.order(host)});
     make_room();
+    co_return record.certificate;
 }
 
 certificate_record manager::core::make_record(const std::string& host, certificate_ptr c)
@@ -475,7 +549,7 @@ void manager::core::complete(issuance& running)
     running.done = true;
     // Not just cancelled: who is about to wait must not wait for ever.
     running.finished.expires_at(asio::steady_timer::time_point::min());
-    if (running.refresh)
+    if (running.refresh && running.counted)
         --refreshing_;
     issuances_.erase(running.host);
     checked_.erase(running.host);

@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::size_t most_polls = 8;
 
+constexpr auto pause_while_cut_off = std::chrono::minutes(1);
+
 /// Counts a poll under way.
 class counted
 {
@@ -74,8 +76,6 @@ void manager::core::leave_poll_to_others(const std::string& host)
 void manager::core::start_due_refreshes()
 {
     next_token_.reset();
-    if (group_.cut_off && due_.first() && !can_not_wait(*due_.first()))
-        return;
     while (due_.first() && refreshing_ < options_.max_issuances) {
         auto host = *due_.first();
         if (!manages(host)) {
@@ -88,6 +88,11 @@ void manager::core::start_due_refreshes()
         }
         if (token_waiters_ > 0 && !can_not_wait(host))
             return;
+        if (group_.cut_off && !can_not_wait(host)) {
+            due_.erase(host);
+            schedule_.set(host, now() + pause_while_cut_off);
+            continue;
+        }
         if (auto until = paused_until(host)) {
             due_.erase(host);
             schedule_.set(host, *until);

@@ -42,6 +42,8 @@ asio::awaitable<void> manager::core::revoke(std::string host, revocation_reason 
         co_await ca->async_revoke(std::string(c->leaf_der()), reason, c->private_key());
     take_revocation(*name, c, reason);
     co_await save(keys_.certificate(*name));
+    if (reason == revocation_reason::cessation_of_operation)
+        co_await give_up(*name);
 }
 
 void manager::core::take_revocation(const std::string& host, const certificate_ptr& c, revocation_reason reason)

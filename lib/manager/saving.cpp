@@ -78,7 +78,11 @@ void manager::core::refuse_second_store() const
 asio::awaitable<void> manager::core::load_from(std::shared_ptr<store> where, std::string place)
 {
     std::vector<std::string> left;
+    // What is read after the first message can't be missed.
     auto changes = subscribe(*where);
+    store_change began;
+    if (changes)
+        began = co_await changes->async_receive();
     auto found = co_await load_objects(where, left);
     if (stopped_)
         throw error(make_error_code(errc::shut_down), loading_step);
@@ -88,6 +92,10 @@ asio::awaitable<void> manager::core::load_from(std::shared_ptr<store> where, std
         group_.limits = limits->second;
     leave_in_store(std::move(left));
     join_group(std::move(changes));
+    take_change(began);
+    for (auto& [key, value] : found)
+        if (key.starts_with(keys_.challenge({})))
+            take_saved(key, value);
     reload();
     changed(std::move(unsaved));
 }
@@ -163,6 +171,8 @@ std::set<std::string> manager::core::merge(state loaded)
                 record = it->second;
             else
                 unsaved.insert(keys_.certificate(host));
+            if (it == loaded.certificates.end())
+                unstored_.insert(keys_.certificate(host));
         }
         s.certificates.merge(loaded.certificates);
         for (auto& [host, record] : s.failures)
@@ -185,6 +195,9 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     with_state([&](state&) { unsaved_.insert(key); });
     // The value is read behind the lock, so the last save of a key always carries its newest value.
     auto lock = co_await save_locks_->async_lock(key);
+    const bool saved_meanwhile = with_state([&](const state&) { return !unsaved_.contains(key); });
+    if (saved_meanwhile)
+        co_return failed;
     auto value = take_unsaved(key);
     if (!value && is_stored(key))
         co_return failed;
@@ -195,9 +208,13 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     }
     auto cancellation = co_await asio::this_coro::cancellation_state;
     const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
-    if (failed && cancelled)
+    if (!failed)
+        with_state([&](state&) { unstored_.erase(key); });
+    else if (cancelled)
         keep_unsaved(key);
-    else if (failed)
+    else if (failed->code() == errc::lock_lost)
+        yield_order(key);
+    else
         saving_failed(key, *failed);
     co_return failed;
 }
@@ -210,19 +227,26 @@ asio::awaitable<void> manager::core::save_value(
         return key.starts_with(prefix) ? key.substr(prefix.size()) : std::string();
     };
     const auto ordered = host(keys_.order({}));
-    const auto lock = group_.locks.find(ordered);
+    const auto held = group_.locks.find(ordered);
+    const auto lock = held == group_.locks.end() ? nullptr : held->second;
     if (group_.changes && key == keys_.limits())
         co_await save_shared_pauses();
     else if (const auto served = host(keys_.certificate({})); group_.changes && value && !served.empty())
         co_await save_certificate(where, served, *value);
-    else if (!ordered.empty() && lock != group_.locks.end() && value)
-        co_await where->async_guarded_save(key, *value, *lock->second);
-    else if (!ordered.empty() && lock != group_.locks.end())
-        co_await where->async_guarded_erase(key, *lock->second);
+    else if (lock && value)
+        co_await where->async_guarded_save(key, *value, *lock);
+    else if (lock)
+        co_await where->async_guarded_erase(key, *lock);
     else if (value)
         co_await where->async_save(key, *value);
     else
         co_await where->async_erase(key);
+}
+
+// Whoever has the lock now goes on with the order, or has another.
+void manager::core::yield_order(const std::string& key)
+{
+    with_state([&](state& s) { std::erase_if(s.orders, [&](const auto& o) { return keys_.order(o.first) == key; }); });
 }
 
 // What is not in memory is not for that reason to be erased.

@@ -37,6 +37,13 @@ std::string encode(const challenge_record& r)
     return json::serialize(o);
 }
 
+// RFC 8555 section 8.1.
+bool is_key_authorization(std::string_view s, const std::string& token)
+{
+    const auto begin = token + ".";
+    return s.starts_with(begin) && is_challenge_token(s.substr(begin.size()));
+}
+
 std::optional<challenge_record> decode(std::string_view value)
 {
     const auto o = parse_object(value);
@@ -47,7 +54,8 @@ std::optional<challenge_record> decode(std::string_view value)
     r.type = members.word("type", presence::required);
     r.token = members.word("token", presence::required);
     r.key_authorization = members.word("key_authorization", presence::required, longest_key_authorization);
-    const bool usable = members.ok() && is_challenge_token(r.token) && (r.type == tls_alpn_01 || r.type == http_01);
+    const bool usable = members.ok() && is_challenge_token(r.token) &&
+        is_key_authorization(r.key_authorization, r.token) && (r.type == tls_alpn_01 || r.type == http_01);
     return usable ? std::make_optional(std::move(r)) : std::nullopt;
 }
 
@@ -81,10 +89,11 @@ asio::awaitable<void> manager::core::publish_challenge(std::string host, challen
     r.key_authorization = std::move(key_authorization);
     auto value = encode(r);
     const auto key = keys_.challenge(host);
-    const auto lock = group_.locks.find(host);
+    const auto held = group_.locks.find(host);
+    const auto lock = held == group_.locks.end() ? nullptr : held->second;
     try {
-        if (lock != group_.locks.end())
-            co_await store_->async_guarded_save(key, std::move(value), *lock->second);
+        if (lock)
+            co_await store_->async_guarded_save(key, std::move(value), *lock);
         else
             co_await store_->async_save(key, std::move(value));
     } catch (const error& e) {
@@ -93,15 +102,15 @@ asio::awaitable<void> manager::core::publish_challenge(std::string host, challen
     }
 }
 
-void manager::core::withdraw_challenge(const std::string& host)
+// What a store in trouble keeps, the next issuance of the host erases.
+asio::awaitable<void> manager::core::erase_challenge(std::string host, std::shared_ptr<const store::lock> lock)
 {
-    if (group_.changes && !stopped_)
-        spawn(erase_challenge(host));
-}
-
-asio::awaitable<void> manager::core::erase_challenge(std::string host)
-{
-    co_await store_->async_erase(keys_.challenge(host));
+    try {
+        co_await store_->async_guarded_erase(keys_.challenge(host), *lock);
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+    }
 }
 
 void manager::core::take_challenge(const std::string& host, const std::string& value)

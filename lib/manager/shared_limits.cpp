@@ -1,5 +1,10 @@
 #include "manager/core.hpp"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <algorithm>
+
 // The limits of a group of managers are one object, changed by whoever takes a token.
 namespace acme {
 namespace {
@@ -10,14 +15,60 @@ constexpr const char* step = "the shared limits";
 
 } // namespace
 
-// As others see them; where nobody has saved any, as they are here.
-limit_record manager::core::shared_limits(const std::optional<std::string>& value) const
+// As others see them; where nobody has saved any, or what is there is damaged, as they are here.
+limit_record manager::core::shared_limits(const std::optional<std::string>& value)
 {
-    if (!value)
-        return with_state([](const state& s) { return s.limits.value_or(limit_record()); });
     state read;
-    decode_object(read, keys_, keys_.limits(), *value, "the store");
-    return read.limits.value_or(limit_record());
+    try {
+        if (value)
+            decode_object(read, keys_, keys_.limits(), *value, "the store");
+    } catch (const error&) {
+        // It is replaced.
+    }
+    if (!read.limits)
+        return with_state([](const state& s) { return s.limits.value_or(limit_record()); });
+    note_clocks(*read.limits, false);
+    return std::move(*read.limits);
+}
+
+// What is paused here, and is not saved yet, stays.
+void manager::core::take_limits(limit_record limits)
+{
+    const auto at = now();
+    with_state([&](state& s) {
+        if (s.limits)
+            add_pauses(limits, s.limits->pauses, at);
+        s.limits = std::move(limits);
+    });
+    watchers_.notify();
+}
+
+// Whoever saves them last sets their time: the others' clocks, which may be minutes apart, follow it. What is not heard
+// at once is of an earlier time, which says little.
+void manager::core::note_clocks(const limit_record& limits, bool is_heard)
+{
+    const auto ahead = std::max(limits.requests.updated, limits.new_hosts.updated) - now();
+    const bool is_possible = ahead <= clock_tolerance && ahead >= -clock_tolerance;
+    if (is_possible && (is_heard || ahead > ahead.zero()))
+        group_.ahead = std::max(group_.ahead.value_or(ahead), ahead);
+}
+
+std::chrono::system_clock::time_point manager::core::group_now() const
+{
+    return now() + group_.ahead.value_or(std::chrono::system_clock::duration(0));
+}
+
+// In whole seconds, as they are saved.
+void manager::core::refill(limit_record& limits) const
+{
+    const auto at = std::chrono::floor<std::chrono::seconds>(group_now());
+    const auto refill_one = [&](token_bucket::saved& s, const rate& pace) {
+        token_bucket bucket(pace, s);
+        (void)bucket.wait(at);
+        s = bucket.save();
+    };
+    refill_one(limits.requests, options_.limits.requests);
+    refill_one(limits.new_hosts, options_.limits.new_hosts);
 }
 
 // Changes the object in one step, from what was last seen of it. `change` says whether there is anything to save.
@@ -25,18 +76,22 @@ asio::awaitable<void> manager::core::change_shared_limits(std::function<bool(lim
 {
     const auto key = keys_.limits();
     auto seen = group_.limits;
+    const auto heard = seen;
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         auto limits = shared_limits(seen);
+        refill(limits);
         if (!change(limits))
             co_return;
         auto value = encode(limits);
         const bool changed = co_await store_->async_exchange(key, seen, value);
-        if (changed) {
+        // Word of later changes may have come before the answer.
+        const bool is_newest = group_.limits == heard;
+        if (changed && is_newest) {
             group_.limits = value;
-            with_state([&](state& s) { s.limits = limits; });
-            watchers_.notify();
-            co_return;
+            take_limits(std::move(limits));
         }
+        if (changed)
+            co_return;
         seen = co_await store_->async_load(key);
     }
     throw error(make_error_code(errc::conflict), step, "others change them all the time");
@@ -48,10 +103,14 @@ asio::awaitable<std::chrono::system_clock::duration> manager::core::take_shared_
     std::chrono::system_clock::duration wait{0};
     auto take = [&](limit_record& limits) {
         token_bucket bucket(pace, limits.*which);
-        wait = bucket.wait(now());
-        if (wait > wait.zero())
+        const auto at = group_now();
+        const auto filled = std::chrono::floor<std::chrono::seconds>(at);
+        wait = bucket.wait(filled);
+        if (wait > wait.zero()) {
+            wait = std::max<std::chrono::system_clock::duration>(wait - (at - filled), std::chrono::milliseconds(1));
             return false;
-        bucket.try_take(now());
+        }
+        bucket.try_take(filled);
         limits.*which = bucket.save();
         return true;
     };
@@ -90,17 +149,24 @@ asio::awaitable<void> manager::core::save_shared_pauses()
 {
     const auto ours = with_state([](const state& s) { return s.limits ? s.limits->pauses : limit_record().pauses; });
     auto merge = [&](limit_record& limits) {
-        bool news = !group_.limits;
-        for (auto& [domain, pause] : ours) {
-            auto& theirs = limits.pauses[domain];
-            if (theirs.until >= pause.until)
-                continue;
-            theirs = pause;
-            news = true;
-        }
-        return news;
+        const auto at = now();
+        std::erase_if(limits.pauses, [&](const auto& each) { return each.second.until + clock_tolerance <= at; });
+        return add_pauses(limits, ours, at) || !group_.limits;
     };
     co_await change_shared_limits(merge);
+}
+
+// Until there may be a token, or none is needed any more.
+asio::awaitable<void> manager::core::wait_for_token(
+    std::shared_ptr<issuance> running, std::chrono::system_clock::duration wait)
+{
+    using namespace asio::experimental::awaitable_operators;
+    co_await (options_.clock->async_wait(wait) || obtained_by_others(running) || hear_of_limits());
+}
+
+asio::awaitable<void> manager::core::hear_of_limits()
+{
+    co_await limit_news_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 asio::awaitable<std::chrono::system_clock::duration> manager::core::take_limit_token(

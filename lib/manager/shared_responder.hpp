@@ -14,13 +14,11 @@ public:
     /// On return every server can know of the challenge.
     using publish =
         std::function<boost::asio::awaitable<void>(std::string host, challenge c, std::string key_authorization)>;
-    using unpublish = std::function<void(const std::string& host)>;
 
     /// `here` answers on this server.
-    shared_responder(responder& here, publish p, unpublish u)
+    shared_responder(responder& here, publish p)
         : here_(here)
         , publish_(std::move(p))
-        , unpublish_(std::move(u))
     {}
 
     std::vector<std::string> challenge_types() const override { return here_.challenge_types(); }
@@ -31,16 +29,12 @@ public:
         co_await publish_(id.value, c, key_authorization);
     }
 
-    void withdraw(const identifier& id, const challenge& c) noexcept override
-    {
-        unpublish_(id.value);
-        here_.withdraw(id, c);
-    }
+    /// The others stop with the issuance.
+    void withdraw(const identifier& id, const challenge& c) noexcept override { here_.withdraw(id, c); }
 
 private:
     responder& here_;
     publish publish_;
-    unpublish unpublish_;
 };
 
 } // namespace acme

@@ -339,6 +339,23 @@ const pause_record* find_pause(const state& s, std::string_view host, std::chron
     }
 }
 
+bool add_pauses(
+    limit_record& to, const std::map<std::string, pause_record>& pauses, std::chrono::system_clock::time_point now)
+{
+    bool news = false;
+    for (const auto& [domain, pause] : pauses) {
+        const auto known = to.pauses.find(domain);
+        const bool covered =
+            known != to.pauses.end() && in_force(known->second, now) && known->second.until >= pause.until;
+        const bool fits = known != to.pauses.end() || to.pauses.size() < max_pauses;
+        if (covered || !fits || !in_force(pause, now))
+            continue;
+        to.pauses.insert_or_assign(domain, pause);
+        news = true;
+    }
+    return news;
+}
+
 validity validity_of(const certificate& c) noexcept
 {
     return validity(c.not_before(), c.not_after());

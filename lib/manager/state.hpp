@@ -63,6 +63,9 @@ struct pause_record
     bool unreachable = false;
 };
 
+/// How many domains' pauses are remembered.
+inline constexpr std::size_t max_pauses = 1'000;
+
 /// Whether a pause is not over yet. A clock that was set back since it began makes an end of it.
 bool in_force(const pause_record& p, std::chrono::system_clock::time_point now) noexcept;
 
@@ -93,6 +96,10 @@ std::optional<std::string> remember_failure(state& s, const std::string& host, p
 
 /// The pause that the CA's limits impose on a host, its own negative cache aside; null where there is none at `now`.
 const pause_record* find_pause(const state& s, std::string_view host, std::chrono::system_clock::time_point now);
+
+/// Adds the pauses that are in force and end later than those known; whether there were any.
+bool add_pauses(
+    limit_record& to, const std::map<std::string, pause_record>& pauses, std::chrono::system_clock::time_point now);
 
 /// The span of a certificate's validity, for its plan.
 validity validity_of(const certificate& c) noexcept;

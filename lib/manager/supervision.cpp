@@ -114,8 +114,10 @@ void manager::core::notice_clock_set_back()
     auto at = now();
     bool set_back = at + tolerance < last_seen_;
     last_seen_ = at;
-    if (set_back)
-        reload();
+    if (!set_back)
+        return;
+    group_.ahead.reset();
+    reload();
 }
 
 asio::awaitable<void> manager::core::shutdown()
@@ -132,6 +134,7 @@ asio::awaitable<void> manager::core::shutdown()
     group_.changes.reset();
     client_.reset();
     transport_.reset();
+    group_.changes.reset();
     watchers_.close();
 }
 

@@ -9,8 +9,12 @@
 
 namespace acme {
 
+/// How far the clocks of machines that share a state may be apart.
+inline constexpr std::chrono::minutes clock_tolerance{20};
+
 /// A token bucket on the wall clock, so that it can be saved. A clock that jumps ahead fills it, never beyond its size;
-/// after one that goes back, the refill starts from the new time.
+/// after one that goes back, the refill starts from the new time. One that is behind by less than `clock_tolerance` is
+/// another machine's, and the refill goes on from where that of the machine ahead of it has come.
 class token_bucket
 {
 public:
@@ -51,6 +55,7 @@ public:
     saved save() const noexcept { return state_; }
 
 private:
+    double elapsed_until(time_point now) const noexcept;
     void refill(time_point now) noexcept;
 
     rate rate_;

@@ -17,8 +17,6 @@ constexpr std::chrono::seconds shortest_poll = minutes(1);
 constexpr std::chrono::seconds longest_poll = hours(24);
 constexpr std::chrono::seconds usual_poll = hours(6);
 constexpr duration shortest_life = minutes(1);
-// Clocks of machines that share a state differ by some seconds.
-constexpr duration clock_tolerance = minutes(2);
 
 double fraction_of(std::uint64_t random) noexcept
 {

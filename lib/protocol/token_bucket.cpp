@@ -21,11 +21,19 @@ token_bucket::token_bucket(rate r, const saved& s) noexcept
         state_.tokens = s.tokens > 0 ? std::min(s.tokens, double(rate_.burst)) : 0;
 }
 
+// Subtracted as doubles: two points can be further apart than the clock's duration holds.
+double token_bucket::elapsed_until(time_point now) const noexcept
+{
+    using seconds = std::chrono::duration<double>;
+    return seconds(now.time_since_epoch()).count() - seconds(state_.updated.time_since_epoch()).count();
+}
+
 void token_bucket::refill(time_point now) noexcept
 {
     using seconds = std::chrono::duration<double>;
-    // Subtracted as doubles: two points can be further apart than the clock's duration holds.
-    const double elapsed = seconds(now.time_since_epoch()).count() - seconds(state_.updated.time_since_epoch()).count();
+    const double elapsed = elapsed_until(now);
+    if (elapsed < 0 && -elapsed <= seconds(clock_tolerance).count())
+        return;
     state_.updated = now;
     if (elapsed > 0)
         state_.tokens = std::min(state_.tokens + elapsed / seconds(rate_.interval).count(), double(rate_.burst));
@@ -53,7 +61,9 @@ token_bucket::duration token_bucket::wait(time_point now) noexcept
         return duration(0);
     if (rate_.burst == 0)
         return longest;
-    const double milliseconds = missing * std::chrono::duration<double, std::milli>(rate_.interval).count();
+    const double until_refill = std::max(-elapsed_until(now), 0.0) * 1000;
+    const double milliseconds =
+        until_refill + missing * std::chrono::duration<double, std::milli>(rate_.interval).count();
     // Beyond 100 years the number would not fit.
     return duration(static_cast<std::int64_t>(std::ceil(std::min(milliseconds, 3.2e12))));
 }
