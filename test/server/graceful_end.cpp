@@ -99,10 +99,11 @@ BOOST_AUTO_TEST_CASE(connections_are_drained_and_closed_in_tlss_own_way)
     idle.say(request("/"));
     busy.say(request("/wait"));
     b.wait_for([&] { return s.asked("/") == 1 && s.asked("/wait") == 1; });
-    auto ending = begin(b, [&]() -> asio::awaitable<bool> {
+    const auto end = [&]() -> asio::awaitable<bool> {
         co_await b.certificates().async_shutdown();
         co_return true;
-    }());
+    };
+    auto ending = begin(b, end());
     // Nobody is let in any more, and who has nothing under way is sent away.
     BOOST_TEST(has(idle.listen(), "answered "));
     BOOST_TEST((idle.end == asio::error::eof), idle.end.message());
