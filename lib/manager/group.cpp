@@ -324,6 +324,12 @@ void manager::core::take_certificate(const std::string& host, certificate_record
 void manager::core::drop_certificate(const std::string& host)
 {
     stored_.erase(host);
+    // Nobody waits for what is no longer to be refreshed.
+    if (auto it = issuances_.find(host); it != issuances_.end() && it->second->refresh && !it->second->ordering) {
+        const auto running = it->second;
+        running->failure = error(make_error_code(errc::no_certificate), step, "it was revoked").with_host(host);
+        complete(*running);
+    }
     with_state([&](state& s) {
         auto it = s.certificates.find(host);
         if (it == s.certificates.end())

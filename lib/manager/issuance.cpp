@@ -140,6 +140,7 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
         }
         // Whoever has it now may obtain the certificate.
         running->ordering = false;
+        running->place = slots::lease();
         lock.release();
     }
 }
@@ -393,6 +394,9 @@ asio::awaitable<void> manager::core::retire_challenge(std::string server_name, c
 asio::awaitable<void> manager::core::take_request_token(std::shared_ptr<issuance> running)
 {
     waiting_for_token waiting(token_waiters_);
+    // Its place is for those who need no token.
+    if (!request_turn_.unused())
+        running->place = slots::lease();
     auto turn = co_await request_turn_.async_acquire();
     while (!running->done && !running->holds_token) {
         std::optional<error> failure;
