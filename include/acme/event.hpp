@@ -44,7 +44,8 @@ struct issuance_failed
 };
 
 /// A host for which there is no certificate was asked for, and nothing was asked of the CA: the host is not allowed, or
-/// has failed recently, a limit or budget is used up, or the name does not lead here. `error` says which.
+/// has failed recently, a limit or budget is used up, the store can't be reached, or the name does not lead here.
+/// `error` says which.
 struct host_refused
 {
     std::string host;
@@ -117,7 +118,7 @@ struct store_interrupted
     acme::error error;
 };
 
-/// The store can be reached again, and what has changed meanwhile is known.
+/// The store can be reached again; what has changed meanwhile becomes known.
 struct store_resumed
 {};
 

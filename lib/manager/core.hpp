@@ -35,14 +35,13 @@ struct issuance
     issuance(const strand& s, std::string host_name, bool is_refresh)
         : host(std::move(host_name))
         , refresh(is_refresh)
-        , counted(is_refresh)
         , finished(s, asio::steady_timer::time_point::max())
     {}
 
     std::string host;
     bool refresh;
-    /// Among the refreshes under way, which are limited.
-    bool counted;
+    /// A refresh that waits for another manager.
+    bool yields = false;
     /// The handshake that it was begun for; without names where it was none.
     client_hello hello;
     /// The application itself asked for the host.
@@ -219,16 +218,9 @@ private:
     void refuse_if_limited(const std::string& host) const;
     void put_back_token(const issuance& running, const error& e);
     asio::awaitable<void> save_order(std::string host, key certificate_key, std::string url);
-    asio::awaitable<void> lock_orders(std::shared_ptr<issuance> running, host_lock& lock);
-    asio::awaitable<void> obtained_by_others(std::shared_ptr<issuance> running);
-    asio::awaitable<void> give_way(std::shared_ptr<issuance> running);
-    asio::awaitable<std::unique_ptr<store::lock>> try_lock_orders(std::string host, std::optional<error>& failure);
-    asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
-    asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host, bool tell_of_damage);
     asio::awaitable<certificate_ptr> install(
         std::shared_ptr<issuance> running, certificate_record record, bool is_saved);
     void refuse_if_given_up(const issuance& running) const;
-    void refuse_if_lock_lost(const std::string& host) const;
     void succeed(issuance& running, certificate_ptr c);
     void fail(issuance& running, const error& e);
     void fail_at_the_ca(issuance& running, const error& e);
@@ -265,6 +257,16 @@ private:
     bool is_ordering(const std::string& host) const;
     void take_order(const std::string& host, order_record record);
     asio::awaitable<void> look_after(std::string host);
+
+    // order_lock.cpp
+    asio::awaitable<void> lock_orders(std::shared_ptr<issuance> running, host_lock& lock);
+    asio::awaitable<void> obtained_by_others(std::shared_ptr<issuance> running);
+    void set_yielding(issuance& running, bool yields);
+    asio::awaitable<void> give_way(std::shared_ptr<issuance> running);
+    asio::awaitable<std::unique_ptr<store::lock>> try_lock_orders(std::string host, std::optional<error>& failure);
+    asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
+    asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host, bool tell_of_damage);
+    void refuse_if_lock_lost(const std::string& host) const;
     asio::awaitable<void> reload_order(std::string host);
     asio::awaitable<void> heed_others(std::shared_ptr<issuance> running);
     asio::awaitable<void> leave_to_others(std::shared_ptr<issuance> running, host_lock& lock);
@@ -417,6 +419,7 @@ private:
     std::multimap<time_point, std::weak_ptr<const certificate>> own_ends_;
     std::size_t polling_ = 0;
     std::size_t refreshing_ = 0;
+    std::size_t yielding_ = 0;
     // New hosts that wait for a token have precedence over refreshes, but for those that have no time.
     std::size_t token_waiters_ = 0;
     std::optional<std::chrono::system_clock::time_point> next_token_;

@@ -35,7 +35,9 @@ void manager::core::fail(issuance& running, const error& e)
 {
     const bool refused = e.code() == errc::host_not_allowed || e.code() == errc::too_many_new_hosts ||
         e.code() == errc::self_check_failed;
-    const bool cut_off = group_.cut_off && !running.refresh && !running.ordering;
+    // What keeps this manager from the store says nothing of the host.
+    const bool cut_off = group_.changes && !running.refresh && !running.ordering &&
+        (group_.cut_off || e.code().category() != acme_category());
     if (e.code() == errc::recently_failed)
         fail_as_others_did(running, e);
     else if ((refused && !running.admitted) || cut_off)

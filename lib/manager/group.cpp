@@ -12,16 +12,8 @@ constexpr auto usual_issuance = std::chrono::seconds(15);
 
 constexpr std::chrono::seconds pause_after_failure{5};
 
-// How often a value that others change at the same time is read again.
-constexpr int most_attempts = 20;
-
 constexpr const char* step = "following the store";
 constexpr const char* place = "the store";
-
-bool is_newer(const certificate& a, const certificate& b) noexcept
-{
-    return a.not_before() > b.not_before() || (a.not_before() == b.not_before() && a.not_after() > b.not_after());
-}
 
 std::optional<std::string> after(std::string_view prefix, std::string_view key)
 {
@@ -31,6 +23,11 @@ std::optional<std::string> after(std::string_view prefix, std::string_view key)
 }
 
 } // namespace
+
+bool is_newer(const certificate& a, const certificate& b) noexcept
+{
+    return a.not_before() > b.not_before() || (a.not_before() == b.not_before() && a.not_after() > b.not_after());
+}
 
 // The store is read after this, so nothing is missed between.
 std::shared_ptr<subscription> manager::core::subscribe(store& where)
@@ -336,6 +333,12 @@ void manager::core::take_certificate(const std::string& host, certificate_record
 void manager::core::drop_certificate(const std::string& host)
 {
     stored_.erase(host);
+    // Nobody waits for what is no longer to be refreshed.
+    if (auto it = issuances_.find(host); it != issuances_.end() && it->second->refresh && !it->second->ordering) {
+        const auto running = it->second;
+        running->failure = error(make_error_code(errc::no_certificate), step, "it was revoked").with_host(host);
+        complete(*running);
+    }
     with_state([&](state& s) {
         auto it = s.certificates.find(host);
         if (it == s.certificates.end())
@@ -371,134 +374,6 @@ asio::awaitable<void> manager::core::look_after(std::string host)
         with_state([&](const state& s) { return s.orders.contains(host) && !waits_after_failure(s, host); });
     if (unfinished && !issuances_.contains(host) && allowed(host) && !stopped_)
         start(host, index_->certificates.find(host) != nullptr);
-}
-
-// An order's state as whoever had the lock before has left it.
-asio::awaitable<void> manager::core::reload_order(std::string host)
-{
-    const auto key = keys_.order(host);
-    if (!group_.changes || with_state([&](const state&) { return unsaved_.contains(key); }))
-        co_return;
-    state read;
-    try {
-        const auto value = co_await store_->async_load(key);
-        if (value)
-            decode_object(read, keys_, key, *value, place);
-    } catch (const error& e) {
-        // What is damaged is replaced; that was told.
-        if (e.code() == asio::error::operation_aborted || !(is_unusable(e) || can_not_wait(host)))
-            throw;
-        if (!is_unusable(e))
-            co_return;
-    }
-    with_state([&](state& s) {
-        s.orders.erase(host);
-        s.orders.merge(read.orders);
-    });
-}
-
-// Whoever had the lock before may have failed, and its failure is this one's too.
-asio::awaitable<void> manager::core::heed_others(std::shared_ptr<issuance> running)
-{
-    const auto host = running->host;
-    if (!group_.changes || !group_.locks.contains(host))
-        co_return;
-    const auto key = keys_.failure(host);
-    const bool served = with_state([&](const state& s) { return s.certificates.contains(host); });
-    if (!served) {
-        const auto value = co_await load_usable(key);
-        if (value)
-            take_saved(key, *value);
-    }
-    const auto failed = with_state([&](const state& s) -> std::optional<time_point> {
-        auto it = s.certificates.find(host);
-        if (it == s.certificates.end() || refresh_due(it->second.plan, now()) <= now())
-            return std::nullopt;
-        return refresh_due(it->second.plan, now());
-    });
-    if (failed)
-        throw error(make_error_code(errc::recently_failed), step).with_retry(retry_advice::at(*failed));
-    const auto failure = served ? std::nullopt : recent_failure(host, running->wanted || is_listed());
-    if (failure && failure->code() == errc::recently_failed)
-        throw *failure;
-}
-
-// What others are to know is saved before they can have the lock.
-asio::awaitable<void> manager::core::leave_to_others(std::shared_ptr<issuance> running, host_lock& lock)
-{
-    if (!group_.changes || !lock.get())
-        co_return;
-    const auto host = running->host;
-    for (const auto& key : {keys_.failure(host), keys_.certificate(host), keys_.order(host)})
-        if (with_state([&](const state&) { return unsaved_.contains(key); }))
-            co_await save(key);
-    if (running->published || group_.challenges.contains(host))
-        co_await erase_challenge(host, lock.get());
-}
-
-// Once nobody obtains it any more.
-asio::awaitable<void> manager::core::give_up(std::string host)
-{
-    if (!group_.changes || group_.locks.contains(host))
-        co_return;
-    std::optional<error> failure;
-    const auto lock = co_await try_lock_orders(host, failure);
-    drop_certificate(host);
-    with_state([&](state& s) { s.orders.erase(host); });
-    co_await save(keys_.certificate(host));
-    co_await save(keys_.order(host));
-}
-
-// Saved under the lock where there is one. Without, another manager may have obtained a newer one, which stays.
-asio::awaitable<void> manager::core::save_certificate(std::shared_ptr<store> where, std::string host, std::string value)
-{
-    const auto key = keys_.certificate(host);
-    const auto held = group_.locks.find(host);
-    const auto lock = held == group_.locks.end() ? nullptr : held->second;
-    if (lock) {
-        try {
-            co_await where->async_guarded_save(key, value, *lock);
-            co_return;
-        } catch (const error& e) {
-            if (e.code() != errc::lock_lost)
-                throw;
-        }
-    }
-    for (int attempt = 0; attempt < most_attempts; ++attempt) {
-        auto theirs = co_await where->async_load(key);
-        if (theirs && *theirs == value)
-            co_return;
-        if (theirs && yields_to(host, *theirs))
-            co_return;
-        // Others have given it up.
-        if (!theirs && with_state([&](const state&) { return !unstored_.contains(key); })) {
-            drop_certificate(host);
-            co_return;
-        }
-        const bool saved = co_await where->async_exchange(key, theirs, value);
-        if (saved)
-            co_return;
-    }
-    throw error(make_error_code(errc::conflict), step, "others change " + key + " all the time");
-}
-
-bool manager::core::yields_to(const std::string& host, const std::string& value)
-{
-    state read;
-    try {
-        decode_object(read, keys_, keys_.certificate(host), value, place);
-    } catch (const error&) {
-        return false;
-    }
-    auto& theirs = read.certificates.at(host);
-    const bool yields = with_state([&](const state& s) {
-        auto ours = s.certificates.find(host);
-        return ours != s.certificates.end() && ours->second.certificate->serial() != theirs.certificate->serial() &&
-            !is_newer(*ours->second.certificate, *theirs.certificate);
-    });
-    if (yields)
-        take_certificate(host, std::move(theirs));
-    return yields;
 }
 
 } // namespace acme

@@ -23,6 +23,9 @@ struct shared_challenge
     http_challenge_ptr http_answer;
 };
 
+/// Whether it was issued later.
+bool is_newer(const certificate& a, const certificate& b) noexcept;
+
 /// What a manager knows of the others on its store.
 struct group
 {

@@ -2,8 +2,6 @@
 #include "manager/core.hpp"
 #include "manager/shared_responder.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 
 namespace acme {
@@ -11,9 +9,6 @@ namespace {
 
 // An order that can neither be finished nor is refused is given up for a new one.
 constexpr unsigned most_resumptions = 3;
-
-// A host's lock that is not had within this time is somebody else's, and meanwhile there is other work.
-constexpr auto usual_lock_time = std::chrono::milliseconds(100);
 
 constexpr int most_locks = 3;
 
@@ -140,6 +135,7 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
         }
         // Whoever has it now may obtain the certificate.
         running->ordering = false;
+        running->place = slots::lease();
         lock.release();
     }
 }
@@ -171,114 +167,6 @@ asio::awaitable<certificate_ptr> manager::core::obtain_in_turn(
         throw error(make_error_code(errc::host_not_allowed), step);
     refuse_if_given_up(*running);
     co_return co_await install(running, *record, is_saved);
-}
-
-// Whoever has the lock may obtain the certificate; then there is nothing more to wait for. What a broken store does not
-// give, a certificate near its end is refreshed without.
-asio::awaitable<void> manager::core::lock_orders(std::shared_ptr<issuance> running, host_lock& lock)
-{
-    using namespace asio::experimental::awaitable_operators;
-    if (!store_ || running->done)
-        co_return;
-    const auto host = running->host;
-    std::optional<error> failure = group_.cut_off;
-    if (!failure) {
-        auto first = co_await (try_lock_orders(host, failure) || obtained_by_others(running) || give_way(running));
-        if (first.index() == 0)
-            lock.take(std::move(std::get<0>(first)));
-    }
-    if (failure && !can_not_wait(host))
-        throw *failure;
-    if (!running->place && !running->done)
-        running->place = co_await issuance_places_.async_acquire();
-    if (running->refresh && !std::exchange(running->counted, true) && !running->done)
-        ++refreshing_;
-}
-
-asio::awaitable<void> manager::core::obtained_by_others(std::shared_ptr<issuance> running)
-{
-    while (!running->done)
-        co_await running->finished.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
-// While others have the host's lock, its place is another host's. Ends by cancellation only.
-asio::awaitable<void> manager::core::give_way(std::shared_ptr<issuance> running)
-{
-    co_await options_.clock->async_wait(usual_lock_time);
-    running->place = slots::lease();
-    if (std::exchange(running->counted, false) && !running->done)
-        --refreshing_;
-    wake();
-    asio::steady_timer never(strand_, asio::steady_timer::time_point::max());
-    co_await never.async_wait(asio::use_awaitable);
-}
-
-asio::awaitable<std::unique_ptr<store::lock>> manager::core::try_lock_orders(
-    std::string host, std::optional<error>& failure)
-{
-    std::unique_ptr<store::lock> lock;
-    const auto name = keys_.prefix() + "issue/" + host;
-    try {
-        lock = co_await store_->async_lock(name);
-    } catch (const error& e) {
-        if (e.code() == asio::error::operation_aborted)
-            throw;
-        failure = e;
-    }
-    co_return lock;
-}
-
-asio::awaitable<std::optional<std::string>> manager::core::load_certificate(std::string host)
-{
-    std::optional<std::string> value;
-    auto key = keys_.certificate(host);
-    // Not while it is being saved: one that was forgotten may not be erased yet.
-    auto turn = co_await save_locks_->async_lock(key);
-    const bool forgotten =
-        with_state([&](const state& s) { return !s.certificates.contains(host) && unsaved_.contains(key); });
-    if (forgotten)
-        co_return value;
-    try {
-        value = co_await store_->async_load(key);
-    } catch (const error& e) {
-        if (e.code() == asio::error::operation_aborted || is_unusable(e) || !can_not_wait(host))
-            throw;
-    }
-    co_return value;
-}
-
-// Before anything is spent, and again when nobody else can be ordering: another manager on the same store may have been
-// faster.
-asio::awaitable<std::optional<certificate_record>> manager::core::stored_certificate(
-    std::string host, bool tell_of_damage)
-{
-    std::optional<certificate_record> found;
-    if (!store_)
-        co_return found;
-    auto key = keys_.certificate(host);
-    try {
-        auto value = co_await load_certificate(host);
-        if (!value)
-            co_return found;
-        state s;
-        decode_object(s, keys_, key, *value, "the store");
-        found = s.certificates.at(host);
-    } catch (const error& e) {
-        if (!is_unusable(e))
-            throw;
-        state_refused refused{key, e};
-        if (tell_of_damage)
-            tell(refused);
-        co_return std::nullopt;
-    }
-    auto ours = index_->certificates.find(host);
-    bool known = ours && ours->serial() == found->certificate->serial();
-    const bool is_news = known && group_.changes && with_state([&](const state&) { return !unsaved_.contains(key); });
-    if (is_news)
-        take_certificate(host, *found);
-    if (known || refresh_due(found->plan, now()) <= now() || found->certificate->not_after() <= now())
-        found.reset();
-    co_return found;
 }
 
 asio::awaitable<certificate_ptr> manager::core::order_certificate(std::shared_ptr<issuance> running)
@@ -393,6 +281,9 @@ asio::awaitable<void> manager::core::retire_challenge(std::string server_name, c
 asio::awaitable<void> manager::core::take_request_token(std::shared_ptr<issuance> running)
 {
     waiting_for_token waiting(token_waiters_);
+    // Its place is for those who need no token.
+    if (!request_turn_.unused())
+        running->place = slots::lease();
     auto turn = co_await request_turn_.async_acquire();
     while (!running->done && !running->holds_token) {
         std::optional<error> failure;
@@ -458,14 +349,6 @@ void manager::core::put_back_token(const issuance& running, const error& e)
     const bool never_asked = e.step() == "directory" || e.step() == "newNonce" || e.step() == "saving the state";
     if (running.holds_token || (running.used_token && never_asked))
         put_back_limit_token(&limit_record::requests, options_.limits.requests);
-}
-
-// Somebody else may be ordering the certificate.
-void manager::core::refuse_if_lock_lost(const std::string& host) const
-{
-    const auto lock = group_.locks.find(host);
-    if (lock != group_.locks.end() && !lock->second->held())
-        throw error(make_error_code(errc::lock_lost), step);
 }
 
 void manager::core::refuse_if_given_up(const issuance& running) const
@@ -549,8 +432,8 @@ void manager::core::complete(issuance& running)
     running.done = true;
     // Not just cancelled: who is about to wait must not wait for ever.
     running.finished.expires_at(asio::steady_timer::time_point::min());
-    if (running.refresh && running.counted)
-        --refreshing_;
+    if (running.refresh)
+        --(running.yields ? yielding_ : refreshing_);
     issuances_.erase(running.host);
     checked_.erase(running.host);
     make_room();

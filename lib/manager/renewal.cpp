@@ -8,6 +8,10 @@ namespace {
 
 constexpr std::size_t most_polls = 8;
 
+// Refreshes that wait for another manager leave their places to others, so that none is idle; but there is an end to
+// that.
+constexpr std::size_t most_yielding = 8;
+
 constexpr auto pause_while_cut_off = std::chrono::minutes(1);
 
 /// Counts a poll under way.
@@ -76,7 +80,7 @@ void manager::core::leave_poll_to_others(const std::string& host)
 void manager::core::start_due_refreshes()
 {
     next_token_.reset();
-    while (due_.first() && refreshing_ < options_.max_issuances) {
+    while (due_.first() && refreshing_ < options_.max_issuances && yielding_ < most_yielding * options_.max_issuances) {
         auto host = *due_.first();
         if (!manages(host)) {
             due_.erase(host);

@@ -205,6 +205,7 @@ BOOST_FIXTURE_TEST_CASE(what_changed_while_the_state_was_loaded_is_seen, weather
     settle();
     // More than a subscription holds.
     get("b.example.com");
+    settle();
     const auto flood = [](std::shared_ptr<store> s) -> boost::asio::awaitable<void> {
         for (int n = 0; n < 1'100; ++n)
             co_await s->async_save("others/" + std::to_string(n), "1");
@@ -216,29 +217,47 @@ BOOST_FIXTURE_TEST_CASE(what_changed_while_the_state_was_loaded_is_seen, weather
     BOOST_TEST(late.served("b.example.com"));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_store_that_fails_while_it_is_read_anew_is_read_again, weather)
+BOOST_FIXTURE_TEST_CASE(a_store_that_fails_while_it_is_read_anew_is_read_again, pair_with_doors)
 {
-    use_disk();
     get(host);
-    const auto shaky = std::make_shared<faulty_store>(disk->behind());
-    member late(*this);
-    late.use(shaky);
+    const auto third_door = std::make_shared<store_door>(common);
+    const auto shaky = std::make_shared<faulty_store>(third_door);
+    member third(*this);
+    third.use(shaky);
     settle();
-    shaky->inject(store_fault(operation::list).times(2));
-    const auto flood = [](std::shared_ptr<store> s) -> boost::asio::awaitable<void> {
-        for (int n = 0; n < 1'100; ++n)
-            co_await s->async_save("others/" + std::to_string(n), "1");
-    };
-    // Nobody receives meanwhile, and the certificate's message is lost.
-    bool done = false;
-    boost::asio::co_spawn(io, flood(disk->behind()), [&](std::exception_ptr) { done = true; });
-    run_until([&] { return done; });
+    third_door->late = true;
     get("b.example.com");
-    pass(minutes(1));
-    BOOST_TEST(late.served("b.example.com"));
-    BOOST_TEST(late.get("c.example.com"));
     settle();
-    BOOST_TEST(served("c.example.com"));
+    shaky->inject(store_fault(operation::list).times(3));
+    third_door->late = false;
+    third_door->tell(store_change::kind::anything);
+    settle();
+    BOOST_TEST(!third.served("b.example.com"));
+    // What is told meanwhile is heard.
+    get("c.example.com");
+    settle();
+    BOOST_TEST(third.served("c.example.com"));
+    third_door->interrupt();
+    settle();
+    BOOST_TEST(third.count<store_interrupted>() == 1U);
+    third_door->resume();
+    pass(minutes(1));
+    BOOST_TEST(third.served("b.example.com"));
+    const auto lists = shaky->count(operation::list);
+    pass(minutes(10));
+    BOOST_TEST(shaky->count(operation::list) == lists);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_lock_that_can_not_be_had_is_no_failure_of_the_host, pair_with_doors)
+{
+    get("z.example.com");
+    const auto shaky = std::make_shared<faulty_store>(std::make_shared<store_door>(common));
+    member third(*this);
+    third.use(shaky);
+    shaky->inject(store_fault(operation::lock));
+    BOOST_TEST((third.refusal(host).code() == boost::system::errc::no_space_on_device));
+    BOOST_TEST(third.get(host));
+    BOOST_TEST(asked.size() == 2U);
 }
 
 BOOST_FIXTURE_TEST_CASE(one_damaged_object_does_not_hide_the_others, pair_with_doors)

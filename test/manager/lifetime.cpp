@@ -287,6 +287,27 @@ BOOST_AUTO_TEST_CASE(a_context_that_ends_first_takes_everything_with_it)
 BOOST_AUTO_TEST_SUITE_END()
 
 // The same under several threads, with the system's clock.
+/// A CA that any number of threads ask.
+class direct_transport : public transport
+{
+public:
+    explicit direct_transport(testing::ca& ca)
+        : ca_(ca)
+    {}
+
+    std::atomic<unsigned> orders = 0;
+
+    asio::awaitable<https_response> async_exchange(https_request request) override
+    {
+        orders += request.url.ends_with("/new-order") ? 1 : 0;
+        co_await asio::post(asio::use_awaitable);
+        co_return ca_.answer(request);
+    }
+
+private:
+    testing::ca& ca_;
+};
+
 struct crowd
 {
     static ca_options quick()
@@ -341,6 +362,33 @@ BOOST_FIXTURE_TEST_CASE(callers_on_all_threads_share_one_order_a_host, crowd)
         t.join();
     asio::co_spawn(pool, m.async_shutdown(), asio::use_future).get();
     BOOST_TEST(network->count("POST", "/new-order") == 5U);
+    pool.join();
+}
+
+BOOST_FIXTURE_TEST_CASE(managers_on_one_store_share_one_order_a_host, crowd)
+{
+    for (int round = 0; round < 5; ++round) {
+        const auto shared = make_memory_store();
+        const auto direct = std::make_shared<direct_transport>(ca);
+        auto c = options();
+        c.transport = direct;
+        acme::manager a(pool.get_executor(), c), b(pool.get_executor(), c);
+        asio::co_spawn(pool, a.async_use_store(shared), asio::use_future).get();
+        asio::co_spawn(pool, b.async_use_store(shared), asio::use_future).get();
+        std::vector<std::future<certificate_ptr>> all;
+        for (int n = 0; n < 100; ++n) {
+            auto& one = n % 2 == 0 ? a : b;
+            all.push_back(asio::co_spawn(pool, one.async_get_certificate(host_number(n % 7)), asio::use_future));
+            if (n % 20 == 0)
+                b.set_hosts({host_number(0), host_number(1), host_number(2), host_number(3), host_number(4),
+                    host_number(5), host_number(6)});
+        }
+        for (auto& each : all)
+            BOOST_TEST(each.get());
+        BOOST_TEST(direct->orders == 7U);
+        asio::co_spawn(pool, a.async_shutdown(), asio::use_future).get();
+        asio::co_spawn(pool, b.async_shutdown(), asio::use_future).get();
+    }
     pool.join();
 }
 

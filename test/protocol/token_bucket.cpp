@@ -93,6 +93,43 @@ BOOST_AUTO_TEST_CASE(a_clock_that_goes_back_neither_mints_nor_locks)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_clock_behind_by_minutes_neither_mints_nor_loses)
+{
+    // Two machines take turns, each by its own clock.
+    for (const auto behind : {1s, 60s, 600s, 900s, 1200s}) {
+        token_bucket::saved shared;
+        unsigned taken = 0;
+        for (seconds t{0}; t <= 2h; t += 10s) {
+            for (const auto clock : {start + t, start + t - behind}) {
+                token_bucket b(rate(3, 60s), shared);
+                taken += b.try_take(clock) ? 1U : 0U;
+                shared = b.save();
+            }
+        }
+        BOOST_TEST(taken == 3U + 120U, behind.count());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_wait_of_a_clock_behind_is_long_enough_and_no_longer)
+{
+    for (const auto behind : {1s, 59s, 600s, 1200s}) {
+        token_bucket b(rate(3, 60s));
+        BOOST_TEST(take_all(b, start) == 3U);
+        const auto now = start - behind;
+        const auto wait = b.wait(now);
+        BOOST_TEST((wait == behind + 60s), behind.count());
+        BOOST_TEST(!b.try_take(now + wait - 1s));
+        BOOST_TEST(b.try_take(now + wait));
+    }
+    // What there is may be taken at once.
+    token_bucket b(rate(3, 60s));
+    BOOST_TEST(b.try_take(start));
+    BOOST_TEST(b.wait(start - 600s).count() == 0);
+    BOOST_TEST(take_all(b, start - 600s) == 2U);
+    // A clock that was set back further has its own time.
+    BOOST_TEST((b.wait(start - 1201s) == 60s));
+}
+
 BOOST_AUTO_TEST_CASE(unlimited_and_nothing)
 {
     token_bucket unlimited(rate::unlimited());
