@@ -16,7 +16,7 @@ asio::awaitable<https_response> gated_ca::async_exchange(https_request request)
         if (refusal)
             co_return *refusal;
     }
-    co_return ca.answer(request);
+    co_return co_await door->async_exchange(std::move(request));
 }
 
 bench::bench(config options)
