@@ -14,6 +14,7 @@
 #include <boost/asio/strand.hpp>
 
 #include <csignal>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -28,6 +29,9 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --ca-bundle FILE      trust anchors for the CA's own server, PEM
   --cache PATH          keeps certificates in this file, or folder (one that exists, or PATH ends in /)
   --host NAME           a host for which certificates are allowed; repeatable (any host)
+  --own-chain FILE      a certificate of one's own, PEM, served beside the others, and its key
+  --own-key FILE
+  --default-host NAME   whose certificate clients without a usable name get (none: they get an alert)
   --email ADDR          contact address for the CA
   --threads N           threads that serve (1)
   --limits default|off  how many orders and new hosts are allowed
@@ -41,15 +45,36 @@ struct settings
     bool redirect = true;
     std::string cache;
     std::string email;
+    acme::certificate_ptr own;
     std::vector<std::string> hosts;
     unsigned threads = 1;
 };
+
+std::string read_file(const std::string& path)
+{
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+acme::certificate_ptr read_certificate(const std::string& chain_file, const std::string& key_file)
+{
+    auto key = acme::key::from_pem(read_file(key_file));
+    if (!key)
+        throw std::invalid_argument("no private key in " + key_file);
+    std::string why;
+    auto certificate = acme::certificate::from_pem(read_file(chain_file), *key, why);
+    if (!certificate)
+        throw std::invalid_argument(chain_file + ": " + why);
+    return certificate;
+}
 
 settings read_settings(int argc, char** argv)
 {
     arguments given(argc, argv,
         {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--host", "--email", "--threads", "--limits",
-            "--self-check"});
+            "--self-check", "--own-chain", "--own-key", "--default-host"});
     given.refuse_words();
     settings s;
     s.manager.directory_url = given.get("--directory", s.manager.directory_url);
@@ -65,6 +90,9 @@ settings read_settings(int argc, char** argv)
     for (auto& each : given.all("--http"))
         s.serve.http.push_back(parse_address(each));
     s.redirect = given.has("--http") || !given.has("--https");
+    s.manager.default_host = given.get("--default-host");
+    if (given.has("--own-chain") || given.has("--own-key"))
+        s.own = read_certificate(given.get("--own-chain"), given.get("--own-key"));
     s.cache = given.get("--cache");
     s.email = given.get("--email");
     s.hosts = given.all("--host");
@@ -137,6 +165,8 @@ asio::awaitable<void> serve(acme::manager& certificates, const settings& s)
         co_await use_cache(certificates, s.cache);
     if (!s.hosts.empty())
         certificates.set_hosts(s.hosts);
+    if (s.own)
+        certificates.add_certificate(s.own);
     auto server = s.redirect ? acme::async_serve(certificates, answer, s.serve)
                              : acme::async_serve_https(certificates, answer, s.serve);
     co_await (std::move(server) && register_account(certificates, s.email));
