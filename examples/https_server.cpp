@@ -14,6 +14,7 @@
 #include <boost/asio/strand.hpp>
 
 #include <csignal>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -33,6 +34,9 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --cache-key FILE      encrypts them with the first key in this file ("openssl rand -base64 32" makes one)
   --lease SECONDS       how long etcd waits for a server that does not answer any more (15)
   --host NAME           a host for which certificates are allowed; repeatable (any host)
+  --own-chain FILE      a certificate of one's own, PEM, served beside the others, and its key
+  --own-key FILE
+  --default-host NAME   whose certificate clients without a usable name get (none: they get an alert)
   --email ADDR          contact address for the CA
   --threads N           threads that serve (1)
   --limits default|off  how many orders and new hosts are allowed
@@ -46,15 +50,37 @@ struct settings
     bool redirect = true;
     store_settings cache;
     std::string email;
+    acme::certificate_ptr own;
     std::vector<std::string> hosts;
     unsigned threads = 1;
 };
+
+std::string read_file(const std::string& path)
+{
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+acme::certificate_ptr read_certificate(const std::string& chain_file, const std::string& key_file)
+{
+    auto key = acme::key::from_pem(read_file(key_file));
+    if (!key)
+        throw std::invalid_argument("no private key in " + key_file);
+    std::string why;
+    auto certificate = acme::certificate::from_pem(read_file(chain_file), *key, why);
+    if (!certificate)
+        throw std::invalid_argument(chain_file + ": " + why);
+    return certificate;
+}
 
 settings read_settings(int argc, char** argv)
 {
     arguments given(argc, argv,
         {"--https", "--http", "--directory", "--ca-bundle", "--cache", "--cache-copy", "--cache-key", "--lease",
-            "--host", "--email", "--threads", "--limits", "--self-check"});
+            "--host", "--email", "--threads", "--limits", "--self-check", "--own-chain", "--own-key",
+            "--default-host"});
     given.refuse_words();
     settings s;
     s.manager.directory_url = given.get("--directory", s.manager.directory_url);
@@ -70,6 +96,9 @@ settings read_settings(int argc, char** argv)
     for (auto& each : given.all("--http"))
         s.serve.http.push_back(parse_address(each));
     s.redirect = given.has("--http") || !given.has("--https");
+    s.manager.default_host = given.get("--default-host");
+    if (given.has("--own-chain") || given.has("--own-key"))
+        s.own = read_certificate(given.get("--own-chain"), given.get("--own-key"));
     s.cache.place = given.get("--cache");
     s.cache.copy = given.get("--cache-copy");
     s.cache.key_file = given.get("--cache-key");
@@ -145,6 +174,8 @@ asio::awaitable<void> serve(acme::manager& certificates, const settings& s)
         co_await use_store(certificates, s.cache);
     if (!s.hosts.empty())
         certificates.set_hosts(s.hosts);
+    if (s.own)
+        certificates.add_certificate(s.own);
     auto server = s.redirect ? acme::async_serve(certificates, answer, s.serve)
                              : acme::async_serve_https(certificates, answer, s.serve);
     co_await (std::move(server) && register_account(certificates, s.email));

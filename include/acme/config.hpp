@@ -92,7 +92,7 @@ struct config
     /// The same for the handshakes of one client (an IPv4 address, or an IPv6 network of 64 bits), where its address is
     /// known. Behind a balancer that hides the clients' addresses this holds for all of them together.
     std::size_t max_waiters_per_client = 1'000;
-    /// Hosts whose failure is remembered at a time; the oldest is forgotten first.
+    /// Hosts whose failure is remembered at a time; those that may be tried again first are forgotten first.
     std::size_t max_failures = 10'000;
     /// The kinds of challenge that orders may use, the preferred first: "tls-alpn-01" (RFC 8737), which needs port 443
     /// of the hosts, and "http-01" (RFC 8555 section 8.3), which needs their port 80. Empty: tls-alpn-01, and http-01

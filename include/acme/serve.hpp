@@ -102,6 +102,10 @@ struct serve_options
     /// descriptors that the process may open, 10,000 at most. 1 counts as 2: at most half of the HTTPS connections
     /// wait for a certificate, so that the CA's validations come through.
     std::size_t max_connections = 0;
+    /// The same for one client: an IPv4 address, or an IPv6 network of 64 bits. More are reset once they are accepted.
+    /// 0: half of `max_connections`, so that no client alone keeps the others out. To be raised to `max_connections`
+    /// behind a balancer that hides the clients' addresses, which are one client then.
+    std::size_t max_connections_per_client = 0;
     /// Session ticket keys to share with other servers or machines; empty: the server has its own.
     std::shared_ptr<acme::ticket_keys> ticket_keys;
     /// How long requests under way may take once the server is to end.

@@ -5,12 +5,14 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -144,10 +146,11 @@ boost::asio::awaitable<std::optional<boost::system::error_code>> step_handshake(
     void* stream, boost::asio::steady_timer& limit)
 {
     namespace asio = boost::asio;
-    // Beast's streams do not know `asio::deferred`.
-    auto handshake = [stream](auto&& token) {
+    // A group's operations run where their objects do, unless told. Beast's streams do not know `asio::deferred`.
+    const auto here = co_await asio::this_coro::executor;
+    auto handshake = [stream, here](auto&& token) {
         return static_cast<Stream*>(stream)->async_handshake(
-            asio::ssl::stream_base::server, std::forward<decltype(token)>(token));
+            asio::ssl::stream_base::server, asio::bind_executor(here, std::forward<decltype(token)>(token)));
     };
     auto group = asio::experimental::make_parallel_group(handshake, limit.async_wait(asio::deferred));
     const auto [order, ec, not_expired] =

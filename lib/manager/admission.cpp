@@ -42,46 +42,9 @@ private:
     std::size_t& one_;
 };
 
-/// Counts a handshake's wait for its client.
-class client_waiter
-{
-public:
-    client_waiter(std::unordered_map<std::string, std::size_t>& counts, std::string client)
-        : counts_(counts)
-        , client_(std::move(client))
-        , count_(client_.empty() ? 0 : ++counts_[client_])
-    {}
-    client_waiter(const client_waiter&) = delete;
-    client_waiter& operator=(const client_waiter&) = delete;
-    ~client_waiter()
-    {
-        if (count_ > 0 && --counts_[client_] == 0)
-            counts_.erase(client_);
-    }
-
-    /// How many wait, this one included; 0 where the client is not known.
-    std::size_t count() const noexcept { return count_; }
-
-private:
-    std::unordered_map<std::string, std::size_t>& counts_;
-    std::string client_;
-    std::size_t count_;
-};
-
 error refusal(errc code, const std::string& host, std::string why = {})
 {
     return error(make_error_code(code), step, std::move(why)).with_host(host);
-}
-
-// Whom a budget belongs to: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer has.
-std::string budget_key(const asio::ip::address& address)
-{
-    if (address.is_v4())
-        return address.to_string();
-    auto octets = address.to_v6().to_bytes();
-    const bool is_mapped = address.to_v6().is_v4_mapped();
-    const auto size = static_cast<std::ptrdiff_t>(is_mapped ? octets.size() : octets.size() / 2);
-    return std::string(octets.begin(), octets.begin() + size);
 }
 
 } // namespace
@@ -100,8 +63,8 @@ asio::awaitable<certificate_ptr> manager::core::get_certificate(
         throw error(make_error_code(errc::invalid_host_name), step, name.why).with_host(host);
     if (waiters_ >= options_.max_waiters)
         refuse(refusal(errc::too_many_waiters, *name), hello);
-    const client_waiter of_client(
-        client_waiters_, hello.client_address ? budget_key(*hello.client_address) : std::string());
+    const counted_client of_client(
+        client_waiters_, hello.client_address ? client_key(*hello.client_address) : std::string());
     if (of_client.count() > options_.max_waiters_per_client)
         refuse(refusal(errc::too_many_waiters, *name, "too many of this client"), hello);
     if (auto stored = stored_name(*name)) {
@@ -176,13 +139,13 @@ std::chrono::system_clock::duration manager::core::take_client_token(const clien
 {
     if (vouched || !hello.client_address)
         return {};
-    return clients_.take(budget_key(*hello.client_address), now());
+    return clients_.take(client_key(*hello.client_address), now());
 }
 
 void manager::core::put_back_client_token(const client_hello& hello)
 {
     if (hello.client_address)
-        clients_.put_back(budget_key(*hello.client_address));
+        clients_.put_back(client_key(*hello.client_address));
 }
 
 // Whether a host for which there is no certificate may be asked for; throws where it may not.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "manager/counted_client.hpp"
 #include "manager/credential_index.hpp"
 #include "manager/decision_cache.hpp"
 #include "manager/group.hpp"
@@ -400,7 +401,7 @@ private:
     std::map<std::string, std::shared_ptr<issuance>> issuances_;
     std::size_t waiters_ = 0;
     std::size_t fetching_ = 0;
-    std::unordered_map<std::string, std::size_t> client_waiters_;
+    client_counts client_waiters_;
     decision_cache decisions_;
     budget domains_;
     budget clients_;

@@ -136,9 +136,8 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
         }
         pause.why = printable(e.what(), longest_note);
         pause.since = at;
-        auto forgotten = acme::remember_failure(s, host, std::move(pause), options_.max_failures);
-        if (forgotten)
-            keys.insert(keys_.failure(*forgotten));
+        for (const auto& forgotten : acme::remember_failure(s, host, std::move(pause), options_.max_failures))
+            keys.insert(keys_.failure(forgotten));
     });
     changed(std::move(keys));
     return advice;

@@ -310,16 +310,22 @@ bool in_force(const pause_record& p, std::chrono::system_clock::time_point now) 
     return now < p.until && !was_set_back(p.since, now);
 }
 
-std::optional<std::string> remember_failure(state& s, const std::string& host, pause_record p, std::size_t limit)
+std::vector<std::string> remember_failure(state& s, const std::string& host, pause_record p, std::size_t limit)
 {
-    std::optional<std::string> forgotten;
+    std::vector<std::string> forgotten;
     s.failures[host] = std::move(p);
     if (s.failures.size() <= limit)
         return forgotten;
-    const auto sooner = [](const auto& a, const auto& b) { return a.second.until < b.second.until; };
-    const auto first = std::min_element(s.failures.begin(), s.failures.end(), sooner);
-    forgotten = first->first;
-    s.failures.erase(first);
+    // All have to be looked at, so not for each.
+    const auto count = static_cast<std::ptrdiff_t>(s.failures.size() - limit + limit / 16);
+    std::vector<decltype(s.failures)::const_iterator> all;
+    for (auto each = s.failures.cbegin(); each != s.failures.cend(); ++each)
+        all.push_back(each);
+    std::ranges::nth_element(all, all.begin() + count - 1, {}, [](auto each) { return each->second.until; });
+    for (auto each = all.begin(); each != all.begin() + count; ++each) {
+        forgotten.push_back((*each)->first);
+        s.failures.erase(*each);
+    }
     return forgotten;
 }
 

@@ -90,9 +90,9 @@ struct state
     std::map<std::string, pause_record> failures;
 };
 
-/// Remembers a host's failure, among at most `limit`; returns the host that is forgotten for it, the one whose pause
-/// ends first.
-std::optional<std::string> remember_failure(state& s, const std::string& host, pause_record p, std::size_t limit);
+/// Remembers a host's failure, among at most `limit`; returns the hosts that are forgotten for it, whose pauses end
+/// first.
+std::vector<std::string> remember_failure(state& s, const std::string& host, pause_record p, std::size_t limit);
 
 /// The pause that the CA's limits impose on a host, its own negative cache aside; null where there is none at `now`.
 const pause_record* find_pause(const state& s, std::string_view host, std::chrono::system_clock::time_point now);

@@ -59,10 +59,29 @@ tcp::acceptor listen_on_all(asio::any_io_executor executor, std::uint16_t port)
     return acceptor;
 }
 
+// Leaves nothing behind in the system.
+void reset(tcp::socket& socket)
+{
+    error_code ec;
+    socket.set_option(tcp::socket::linger(true, 0), ec);
+    socket.close(ec);
+}
+
 tcp::endpoint peer_of(const tcp::socket& socket)
 {
     error_code ec;
     return socket.remote_endpoint(ec);
+}
+
+void start(session_group& sessions, const serve_connection& serve, const strand& where, tcp::socket socket)
+{
+    error_code ec;
+    const auto peer = peer_of(socket);
+    if (!sessions.has_room_for(peer.address()))
+        return reset(socket);
+    socket.set_option(tcp::no_delay(true), ec);
+    auto entry = std::make_shared<session>(where, peer);
+    sessions.start(entry, serve(entry, std::move(socket)));
 }
 
 } // namespace
@@ -101,9 +120,7 @@ asio::awaitable<void> accept_connections(
         try {
             if (ec)
                 throw boost::system::system_error(ec, "accept");
-            socket.set_option(tcp::no_delay(true), ec);
-            auto entry = std::make_shared<session>(where, peer_of(socket));
-            sessions->start(entry, serve(entry, std::move(socket)));
+            start(*sessions, serve, where, std::move(socket));
         } catch (...) {
             failure = std::current_exception();
         }

@@ -25,7 +25,14 @@ std::size_t connection_limit(std::size_t wanted)
         return std::max<std::size_t>(wanted, 2);
     if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
         return 300;
-    return static_cast<std::size_t>(std::clamp<rlim_t>(descriptors.rlim_cur / 3, 1, 10'000));
+    return static_cast<std::size_t>(std::clamp<rlim_t>(descriptors.rlim_cur / 3, 2, 10'000));
+}
+
+std::shared_ptr<session_group> make_group(const strand& s, const serve_options& options)
+{
+    const auto limit = connection_limit(options.max_connections);
+    const auto of_client = options.max_connections_per_client;
+    return std::make_shared<session_group>(s, limit, of_client > 0 ? of_client : limit / 2);
 }
 
 std::shared_ptr<ticket_keys> make_ticket_keys(std::shared_ptr<clock> time)
@@ -115,8 +122,8 @@ running_server::running_server(strand s, asio::any_io_executor executor, std::sh
     : strand_(std::move(s))
     , all_(std::move(all))
     , https_(listen(executor, all_->options.https, 443))
-    , https_sessions_(std::make_shared<session_group>(strand_, connection_limit(all_->options.max_connections)))
-    , http_sessions_(std::make_shared<session_group>(strand_, connection_limit(all_->options.max_connections)))
+    , https_sessions_(make_group(strand_, all_->options))
+    , http_sessions_(make_group(strand_, all_->options))
     , accepting_(strand_)
 {
     if (redirecting)

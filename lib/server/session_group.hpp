@@ -1,5 +1,6 @@
 #pragma once
 
+#include "manager/counted_client.hpp"
 #include "server/session.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -13,10 +14,13 @@ namespace acme {
 class session_group : public std::enable_shared_from_this<session_group>
 {
 public:
-    session_group(strand server, std::size_t limit);
+    /// So many in all, and of one client.
+    session_group(strand server, std::size_t limit, std::size_t client_limit);
 
     /// Completes when another connection is allowed.
     asio::awaitable<void> async_wait_vacancy();
+    /// Whether another connection of this client is allowed.
+    bool has_room_for(const asio::ip::address& client) const;
     /// Runs `work` on the session's strand.
     void start(std::shared_ptr<session> s, asio::awaitable<void> work);
     void drain();
@@ -24,11 +28,24 @@ public:
     asio::awaitable<void> async_wait_empty();
 
 private:
-    void remove(std::list<std::shared_ptr<session>>::iterator position);
+    struct connection
+    {
+        connection(std::shared_ptr<session> s, client_counts& counts)
+            : state(std::move(s))
+            , of_client(counts, client_key(state->peer.address()))
+        {}
+
+        std::shared_ptr<session> state;
+        counted_client of_client;
+    };
+
+    void remove(std::list<connection>::iterator position);
 
     const strand server_;
     const std::size_t limit_;
-    std::list<std::shared_ptr<session>> sessions_;
+    const std::size_t client_limit_;
+    client_counts of_clients_;
+    std::list<connection> connections_;
     asio::steady_timer changed_;
 };
 

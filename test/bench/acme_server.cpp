@@ -35,6 +35,8 @@ struct setup
     std::string store_path;
     // Only the hosts of the file are allowed.
     bool allow_list;
+    // Instead of it: all names are led to where nobody answers, which the self-check finds out.
+    bool self_check;
     // The CPU time of each connection is counted for itself.
     bool metered;
     // The CA; none where empty.
@@ -51,6 +53,7 @@ setup::setup(int argc, char** argv)
     , store_kind(argument(argc, argv, "store", ""))
     , store_path(argument(argc, argv, "path", ""))
     , allow_list(argument(argc, argv, "allow-list", "no") == "yes")
+    , self_check(argument(argc, argv, "self-check", "no") == "yes")
     , metered(argument(argc, argv, "metered", "no") == "yes")
     , directory_url(argument(argc, argv, "directory", ""))
     , ca_file(argument(argc, argv, "ca-file", ""))
@@ -96,6 +99,13 @@ std::shared_ptr<counting_transport> make_transport(asio::io_context& io, const s
     return std::make_shared<counting_transport>(make_https_transport(io.get_executor(), o));
 }
 
+// For the server's core the worst kind of nowhere: it says no at once, so that the next name comes at once.
+asio::awaitable<std::vector<asio::ip::address>> lead_nowhere(std::string)
+{
+    std::vector<asio::ip::address> here{asio::ip::address_v4::loopback()};
+    co_return here;
+}
+
 server::server(setup s)
     : setup_(std::move(s))
     , ca_(make_transport(io_, setup_))
@@ -119,7 +129,9 @@ config server::options(const setup& s, const std::shared_ptr<counting_transport>
     o.directory_url = s.directory_url.empty() ? bench_directory_url : s.directory_url;
     o.transport = ca;
     o.limits = limits::off();
-    o.self_check.enabled = false; // its names lead nowhere
+    o.self_check.enabled = s.self_check;
+    o.self_check.resolver = &lead_nowhere;
+    o.self_check.tls_port = 1;
     return o;
 }
 

@@ -1,5 +1,7 @@
 #include "integration/clients.hpp"
 
+#include <acme/certificate.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
@@ -119,11 +121,30 @@ BOOST_AUTO_TEST_CASE(https_server_issues_only_for_its_hosts)
     BOOST_TEST((end_of(server) == 0), server.all());
 }
 
+BOOST_AUTO_TEST_CASE(https_server_serves_a_certificate_of_ones_own_and_shows_it_by_default)
+{
+    auto& ca = shared_ca();
+    temporary_folder scratch;
+    const auto own = acme::make_self_signed_certificate({"own.example"}, std::chrono::system_clock::now());
+    write_whole_file(scratch / "chain.pem", own->chain_pem());
+    write_whole_file(scratch / "key.pem", own->private_key().to_pem());
+    auto server = start_server("https_server", ca,
+        {"--host", "mine.example", "--own-chain", scratch / "chain.pem", "--own-key", scratch / "key.pem",
+            "--default-host", "own.example"});
+    for (const char* name : {"own.example", ""}) {
+        auto peer = s_client(name, ca.tls_port(), scratch / "chain.pem");
+        BOOST_TEST(peer.certificate + "-----END CERTIFICATE-----\n" == own->chain_pem(), peer.text);
+    }
+    BOOST_TEST(curl("own.example", ca.tls_port(), scratch / "chain.pem").body == "Hello, TLS!\n");
+    BOOST_TEST(curl("mine.example", ca.tls_port(), ca.root_file()).status == 200);
+    BOOST_TEST((end_of(server) == 0), server.all());
+}
+
 BOOST_AUTO_TEST_CASE(https_server_refuses_bad_options_and_ports_that_are_taken)
 {
-    for (const std::vector<std::string>& bad :
-        std::vector<std::vector<std::string>>{{"--nonsense", "1"}, {"--https"}, {"--https", "nowhere"},
-            {"--https", "127.0.0.1:70000"}, {"--threads", "0"}, {"--limits", "some"}, {"word"}}) {
+    for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{{"--nonsense", "1"}, {"--https"},
+             {"--https", "nowhere"}, {"--https", "127.0.0.1:70000"}, {"--threads", "0"}, {"--limits", "some"},
+             {"--own-chain", "/dev/null"}, {"word"}}) {
         std::vector<std::string> command{example("https_server")};
         command.insert(command.end(), bad.begin(), bad.end());
         auto done = run_process(command, {}, 5s);

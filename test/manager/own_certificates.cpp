@@ -1,4 +1,5 @@
 #include "manager/certificates.hpp"
+#include "manager/weather.hpp"
 #include "manager/world.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -62,6 +63,23 @@ BOOST_FIXTURE_TEST_CASE(what_it_covers_is_refreshed_only_when_it_is_gone, suppli
     manager->remove_certificate(own);
     run_until([&] { return orders() == 4U && found("a.example.com") != managed; });
     BOOST_TEST(found("a.example.com")->covers("a.example.com"));
+}
+
+BOOST_AUTO_TEST_CASE(the_ca_is_not_asked_about_what_it_covers)
+{
+    weather w;
+    w.get("a.example.com");
+    w.pass(hours(24 * 3));
+    BOOST_TEST(w.polls() > 2U);
+    auto own = make_served({"*.example.com"});
+    w.manager->add_certificate(own);
+    w.settle();
+    const auto asked = w.polls();
+    w.pass(hours(24 * 3));
+    BOOST_TEST(w.polls() == asked);
+    w.manager->remove_certificate(own);
+    w.pass(hours(24 * 3));
+    BOOST_TEST(w.polls() > asked + 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_refresh_that_waits_for_its_token_becomes_needless)

@@ -339,6 +339,28 @@ BOOST_AUTO_TEST_CASE(no_limit_never_waits)
         BOOST_REQUIRE((take_token(s, &limit_record::requests, rate::unlimited(), chain_time) == seconds(0)));
 }
 
+BOOST_AUTO_TEST_CASE(of_too_many_failures_those_that_end_first_are_forgotten)
+{
+    state s;
+    const auto remember = [&s](const std::string& host, int end) {
+        pause_record p;
+        p.until = chain_time + seconds(end);
+        return remember_failure(s, host, p, 160);
+    };
+    for (int n = 0; n < 160; ++n)
+        BOOST_TEST(remember(std::to_string(n), n * 37 % 160).empty());
+    BOOST_TEST(remember("0", 0).empty());
+    // Some at a time, so that a flood of names costs little.
+    const auto forgotten = remember("new", 1000);
+    BOOST_TEST(forgotten.size() == 11U);
+    BOOST_TEST(s.failures.size() == 150U);
+    BOOST_TEST(s.failures.contains("new"));
+    for (const auto& [host, p] : s.failures)
+        BOOST_TEST((p.until > chain_time + seconds(10)));
+    for (const auto& host : forgotten)
+        BOOST_TEST(!s.failures.contains(host));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace

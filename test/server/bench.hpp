@@ -51,6 +51,7 @@ public:
     asio::awaitable<https_response> async_exchange(https_request request) override;
 
     testing::ca ca;
+    std::shared_ptr<transport> door = ca.transport();
     bool open = true;
     std::size_t waiting = 0;
     /// The answer to newOrder requests, where it is set.

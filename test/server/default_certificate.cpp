@@ -110,6 +110,31 @@ BOOST_AUTO_TEST_CASE(a_name_that_the_ca_rejects_is_refused)
     BOOST_TEST(d.visit("good.example").names == default_names, boost::test_tools::per_element());
 }
 
+asio::awaitable<std::vector<asio::ip::address>> resolve_to_here(std::string)
+{
+    std::vector<asio::ip::address> here{asio::ip::address_v4::loopback()};
+    co_return here;
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_does_not_lead_here_is_refused)
+{
+    asio::io_context io;
+    tcp::acceptor not_listening(io, tcp::v4());
+    not_listening.bind(any_port());
+    config options = with_default();
+    options.self_check.resolver = &resolve_to_here;
+    options.self_check.tls_port = not_listening.local_endpoint().port();
+    bench b(options);
+    b.certificates().add_certificate(make_self_signed({default_host}));
+    greeter<> server(b);
+    for (errc why : {errc::self_check_failed, errc::recently_failed}) {
+        auto got = b.run(connect(server.port(), client_offer("good.example")));
+        BOOST_TEST(got.names == default_names, boost::test_tools::per_element());
+        BOOST_TEST((server.results.back().refusal->code() == make_error_code(why)));
+    }
+    BOOST_TEST(b.ca->orders == 0U);
+}
+
 BOOST_DATA_TEST_CASE(without_any_at_hand_there_is_the_alert, data::make(versions), version)
 {
     bench b(with_default());

@@ -318,6 +318,7 @@ BOOST_AUTO_TEST_CASE(more_connections_than_allowed_wait_for_their_turn)
     bench b;
     auto options = quick();
     options.max_connections = 2;
+    options.max_connections_per_client = 2;
     options.idle_timeout = 400ms;
     running s(b, options);
     b.run(b.certificates().async_get_certificate(std::string("serve.example")));

@@ -34,6 +34,8 @@ public:
     template <class Buffers, class Token>
     auto async_read_some(const Buffers& buffers, Token&& token)
     {
+        if (look)
+            look();
         auto first = *asio::buffer_sequence_begin(buffers);
         return socket_.async_read_some(asio::buffer(first, 100), std::forward<Token>(token));
     }
@@ -43,6 +45,9 @@ public:
         auto first = *asio::buffer_sequence_begin(buffers);
         return socket_.async_write_some(asio::buffer(first, 100), std::forward<Token>(token));
     }
+
+    // Called where something is read.
+    std::function<void()> look;
 
 private:
     tcp::socket socket_;
@@ -96,6 +101,34 @@ BOOST_AUTO_TEST_CASE(it_works_over_a_next_layer_of_ones_own)
     greeter<asio::ssl::stream<sip_stream>> server(b);
     BOOST_TEST(b.run(connect(server.port(), client_offer("own.example"))).text == "hello");
     BOOST_TEST(b.run(connect(server.port(), client_offer("own.example", TLS1_2_VERSION))).text == "hello");
+}
+
+BOOST_AUTO_TEST_CASE(it_stays_on_the_strand_that_awaits_it)
+{
+    bench b;
+    b.run(b.certificates().async_get_certificate(std::string("strand.example")));
+    asio::ssl::context context(asio::ssl::context::tls_server);
+    install(context, b.certificates());
+    tcp::acceptor acceptor(b.io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    auto client = begin(b, connect(acceptor.local_endpoint().port(), client_offer("strand.example")));
+    tcp::socket socket(b.io);
+    b.run(acceptor.async_accept(socket, asio::use_awaitable));
+    asio::ssl::stream<sip_stream> stream(std::move(socket), context);
+    const auto strand = asio::make_strand(b.io);
+    int reads = 0, elsewhere = 0;
+    stream.next_layer().look = [&] {
+        ++reads;
+        if (!strand.running_in_this_thread())
+            ++elsewhere;
+    };
+    bool done = false;
+    asio::co_spawn(strand, async_handshake(stream, b.certificates()),
+        [&](std::exception_ptr e, const handshake_result&) { done = !e; });
+    b.wait_for([&] { return done; });
+    BOOST_TEST(reads > 2);
+    BOOST_TEST(elsewhere == 0);
+    stream.lowest_layer().close();
+    b.wait_for([&] { return client->done(); });
 }
 
 BOOST_AUTO_TEST_CASE(a_hundred_clients_for_a_new_host_wait_for_one_order)

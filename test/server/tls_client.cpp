@@ -124,12 +124,19 @@ asio::awaitable<client_result> connect_tls(std::uint16_t port, client_offer offe
     co_return result;
 }
 
-asio::awaitable<std::string> talk_tls(std::uint16_t port, std::string octets, std::string server_name)
+asio::awaitable<void> connect_tcp(tcp::socket& socket, std::uint16_t port, std::string from)
+{
+    socket.open(tcp::v4());
+    socket.bind({asio::ip::make_address(from), 0});
+    co_await socket.async_connect(here(port), asio::use_awaitable);
+}
+
+asio::awaitable<std::string> talk_tls(std::uint16_t port, std::string octets, std::string server_name, std::string from)
 {
     asio::ssl::context context(asio::ssl::context::tls_client);
     asio::ssl::stream<tcp::socket> stream(co_await asio::this_coro::executor, context);
     apply(client_offer(server_name), stream.native_handle());
-    co_await stream.next_layer().async_connect(here(port), asio::use_awaitable);
+    co_await connect_tcp(stream.next_layer(), port, std::move(from));
     co_await stream.async_handshake(asio::ssl::stream_base::client, asio::use_awaitable);
     co_return co_await exchange(stream, octets);
 }

@@ -55,7 +55,11 @@ struct client_result
 asio::awaitable<client_result> connect_tls(std::uint16_t port, client_offer offer);
 
 /// The same, which then sends `octets`, and returns all that comes back.
-asio::awaitable<std::string> talk_tls(std::uint16_t port, std::string octets, std::string server_name);
+asio::awaitable<std::string> talk_tls(
+    std::uint16_t port, std::string octets, std::string server_name, std::string from = "127.0.0.1");
 asio::awaitable<std::string> talk_tcp(std::uint16_t port, std::string octets);
+
+/// Connects from that address of this machine.
+asio::awaitable<void> connect_tcp(tcp::socket& socket, std::uint16_t port, std::string from = "127.0.0.1");
 
 } // namespace acme::test

@@ -1,0 +1,194 @@
+#include "server/running.hpp"
+
+#include <boost/asio/read.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/write.hpp>
+
+#include <list>
+
+/// A server that has to do with many clients, or with bad ones.
+namespace acme::test {
+namespace {
+
+using boost::system::error_code;
+
+const std::string here = "127.0.0.1";
+const std::string elsewhere = "127.0.0.2";
+
+BOOST_AUTO_TEST_SUITE(crowded)
+
+/// A server with clients that connect and do nothing more.
+struct beset
+{
+    beset(std::size_t limit, std::size_t client_limit)
+        : s(b, with_limits(limit, client_limit))
+    {
+        b.run(b.certificates().async_get_certificate(std::string("serve.example")));
+    }
+
+    static serve_options with_limits(std::size_t limit, std::size_t client_limit)
+    {
+        auto options = quick();
+        options.max_connections = limit;
+        options.max_connections_per_client = client_limit;
+        return options;
+    }
+
+    void hold(std::uint16_t port, const std::string& from)
+    {
+        held.emplace_back(b.io);
+        b.run(connect_tcp(held.back(), port, from));
+    }
+
+    // How a connection ends whose client says nothing.
+    error_code end(std::uint16_t port, const std::string& from) { return b.run(read_to_end(port, from)); }
+
+    bool is_served(const std::string& from)
+    {
+        return has(b.run(talk_tls(s.port(), request("/", close_after), "serve.example", from)), "hello /");
+    }
+
+    static asio::awaitable<error_code> read_to_end(std::uint16_t port, std::string from)
+    {
+        tcp::socket socket(co_await asio::this_coro::executor);
+        co_await connect_tcp(socket, port, from);
+        char octet = 0;
+        error_code ec;
+        auto token = asio::redirect_error(asio::use_awaitable, ec);
+        co_await asio::async_read(socket, asio::buffer(&octet, 1), token);
+        co_return ec;
+    }
+
+    bench b;
+    running s;
+    std::list<tcp::socket> held;
+};
+
+BOOST_AUTO_TEST_CASE(one_client_has_half_of_the_connections)
+{
+    beset t(4, 0);
+    for (auto port : {t.s.port(), t.s.http_port()}) {
+        t.hold(port, here);
+        t.hold(port, here);
+        for (int i = 0; i < 20; ++i)
+            BOOST_TEST((t.end(port, here) == asio::error::connection_reset));
+    }
+    BOOST_TEST(t.is_served(elsewhere));
+    BOOST_TEST(t.s.errors.empty());
+    // Gone is gone.
+    t.held.pop_front();
+    t.b.wait_for([&] { return t.s.errors.size() == 1; });
+    BOOST_TEST(t.is_served(here));
+    BOOST_TEST(t.is_served(here));
+}
+
+BOOST_AUTO_TEST_CASE(one_client_may_be_given_less_or_all)
+{
+    beset less(4, 1);
+    less.hold(less.s.port(), here);
+    BOOST_TEST((less.end(less.s.port(), here) == asio::error::connection_reset));
+    less.hold(less.s.port(), elsewhere);
+    BOOST_TEST((less.end(less.s.port(), elsewhere) == asio::error::connection_reset));
+    beset all(4, 4);
+    for (int i = 0; i < 3; ++i)
+        all.hold(all.s.port(), here);
+    BOOST_TEST(all.is_served(here));
+}
+
+asio::awaitable<std::string> come_until_served(std::uint16_t port, std::string host)
+{
+    for (;;) {
+        try {
+            co_return co_await talk_tls(port, request("/", close_after), host);
+        } catch (const boost::system::system_error&) {
+            // There was no place to wait in.
+        }
+        co_await pause(10ms);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(validations_come_through_clients_that_wait)
+{
+    beset t(4, 4);
+    auto& options = t.b.ca->ca.state().options;
+    options.challenge_types = {"tls-alpn-01"};
+    options.tls_alpn_01 = t.s.where.https.at(0);
+    t.b.ca->open = false;
+    std::vector<std::shared_ptr<outcome<std::string>>> clients;
+    for (int i = 0; i < 20; ++i)
+        clients.push_back(begin(t.b, come_until_served(t.s.port(), "host" + std::to_string(i % 4) + ".example")));
+    auto is_full = [&] {
+        return std::ranges::count(t.s.errors, make_error_code(errc::too_many_waiters), &caught::code) > 10;
+    };
+    t.b.wait_for(is_full);
+    BOOST_TEST(t.b.ca->waiting > 0U);
+    t.b.ca->open = true;
+    t.b.wait_for([&] { return std::ranges::all_of(clients, [](const auto& c) { return c->done(); }); });
+    for (const auto& each : clients)
+        BOOST_TEST((each->value && has(*each->value, "hello /")));
+    auto is_validation = [](const event& e) { return std::holds_alternative<validation_answered>(e); };
+    BOOST_TEST(std::ranges::count_if(t.b.events, is_validation) == 4);
+}
+
+// Until the server does not want to hear any more.
+template <class Stream>
+asio::awaitable<void> drip(Stream& stream, std::string octets)
+{
+    error_code ec;
+    auto token = asio::redirect_error(asio::use_awaitable, ec);
+    for (auto at = octets.begin(); !ec && at != octets.end(); ++at) {
+        co_await asio::async_write(stream, asio::buffer(&*at, 1), token);
+        co_await pause(10ms);
+    }
+    if (!ec)
+        throw std::runtime_error("all was taken");
+}
+
+asio::awaitable<std::string> drip_client_hello(std::uint16_t port)
+{
+    tcp::socket socket(co_await asio::this_coro::executor);
+    co_await connect_tcp(socket, port);
+    co_await drip(socket, "\x16\x03\x01\x02\x05\x01\x00\x02\x01\x03\x03" + std::string(500, 'r'));
+    co_return "";
+}
+
+asio::awaitable<std::string> drip_header(std::uint16_t port)
+{
+    asio::ssl::context context(asio::ssl::context::tls_client);
+    asio::ssl::stream<tcp::socket> stream(co_await asio::this_coro::executor, context);
+    SSL_set_tlsext_host_name(stream.native_handle(), "serve.example");
+    co_await connect_tcp(stream.next_layer(), port);
+    co_await stream.async_handshake(asio::ssl::stream_base::client, asio::use_awaitable);
+    co_await drip(stream, request("/" + std::string(500, 'x')));
+    co_return "";
+}
+
+BOOST_AUTO_TEST_CASE(slow_clients_end_at_their_limits_while_others_are_served)
+{
+    bench b;
+    auto options = quick();
+    options.handshake_timeout = options.header_timeout = options.body_timeout = options.idle_timeout = 1s;
+    running s(b, options);
+    BOOST_TEST(has(s.ask(request("/", close_after)), "hello /"));
+    const auto started = std::chrono::steady_clock::now();
+    const std::shared_ptr<outcome<std::string>> slow[] = {begin(b, drip_client_hello(s.port())),
+        begin(b, drip_header(s.port())),
+        begin(b, talk_tls(s.port(), request("/", "Content-Length: 10\r\n", "POST") + "123", "serve.example")),
+        begin(b, talk_tls(s.port(), request("/"), "serve.example"))};
+    auto has_ended = [](const auto& c) { return c->done(); };
+    unsigned meanwhile = 0;
+    for (; std::ranges::none_of(slow, has_ended); ++meanwhile)
+        BOOST_TEST(has(s.ask(request("/", close_after)), "hello /"));
+    BOOST_TEST(meanwhile > 5U);
+    BOOST_TEST((std::chrono::steady_clock::now() - started > 900ms));
+    b.wait_for([&] { return std::ranges::all_of(slow, has_ended); });
+    BOOST_TEST((std::chrono::steady_clock::now() - started < 4s));
+    for (const auto& each : slow)
+        BOOST_TEST(!each->failure);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace
+} // namespace acme::test
