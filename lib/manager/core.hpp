@@ -245,6 +245,7 @@ private:
     void take_order(const std::string& host, order_record record);
     asio::awaitable<void> look_after(std::string host);
     asio::awaitable<void> reload_order(std::string host);
+    std::shared_ptr<const store::lock> lock_of(const std::string& host) const;
     asio::awaitable<void> save_certificate(std::shared_ptr<store> where, std::string host, std::string value);
     bool yields_to(const std::string& host, const std::string& value);
 

@@ -325,12 +325,19 @@ asio::awaitable<void> manager::core::reload_order(std::string host)
     });
 }
 
+// Whoever uses it keeps it until then.
+std::shared_ptr<const store::lock> manager::core::lock_of(const std::string& host) const
+{
+    const auto held = group_.locks.find(host);
+    return held == group_.locks.end() ? nullptr : held->second;
+}
+
 // Saved under the lock where there is one. Without, another manager may have obtained a newer one, which stays.
 asio::awaitable<void> manager::core::save_certificate(std::shared_ptr<store> where, std::string host, std::string value)
 {
     const auto key = keys_.certificate(host);
-    if (auto lock = group_.locks.find(host); lock != group_.locks.end()) {
-        co_await where->async_guarded_save(key, std::move(value), *lock->second);
+    if (const auto lock = lock_of(host)) {
+        co_await where->async_guarded_save(key, std::move(value), *lock);
         co_return;
     }
     for (int attempt = 0; attempt < most_attempts; ++attempt) {

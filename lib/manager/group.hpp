@@ -35,7 +35,7 @@ struct group
     /// By host, or the reverse name of an address.
     std::map<std::string, shared_challenge> challenges;
     /// The locks under which orders are under way here, by host.
-    std::map<std::string, const store::lock*> locks;
+    std::map<std::string, std::shared_ptr<const store::lock>> locks;
     /// By name.
     std::map<std::string, shared_value> values;
     /// This manager's name among the others; empty until it has one.
@@ -49,16 +49,16 @@ struct group
     std::set<std::string> looked_after;
 };
 
-/// Makes a host's lock guard what is saved for it, while it lives.
+/// Makes a host's lock guard what is saved for it, while it lives. Saves that are under way then keep the lock.
 class guarding_lock
 {
 public:
-    guarding_lock(group& g, std::string host, const store::lock* lock)
+    guarding_lock(group& g, std::string host, std::shared_ptr<const store::lock> lock)
         : group_(g)
         , host_(std::move(host))
     {
         if (lock)
-            group_.locks[host_] = lock;
+            group_.locks[host_] = std::move(lock);
     }
     guarding_lock(const guarding_lock&) = delete;
     guarding_lock& operator=(const guarding_lock&) = delete;

@@ -130,11 +130,11 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     if (!record && !resumed && !running->holds_token && !running->done)
         co_await take_request_token(running);
     auto place = co_await issuance_places_.async_acquire();
-    auto lock = co_await lock_orders(running);
+    std::shared_ptr<const store::lock> lock = co_await lock_orders(running);
     if (running->done)
         co_return running->result;
     running->ordering = true;
-    const guarding_lock guard(group_, host, lock.get());
+    const guarding_lock guard(group_, host, std::move(lock));
     if (!record)
         record = co_await stored_certificate(host, !is_new);
     if (record)

@@ -210,15 +210,15 @@ asio::awaitable<void> manager::core::save_value(
         return key.starts_with(prefix) ? key.substr(prefix.size()) : std::string();
     };
     const auto ordered = host(keys_.order({}));
-    const auto lock = group_.locks.find(ordered);
+    const auto lock = lock_of(ordered);
     if (group_.changes && key == keys_.limits())
         co_await save_shared_pauses();
     else if (const auto served = host(keys_.certificate({})); group_.changes && value && !served.empty())
         co_await save_certificate(where, served, *value);
-    else if (!ordered.empty() && lock != group_.locks.end() && value)
-        co_await where->async_guarded_save(key, *value, *lock->second);
-    else if (!ordered.empty() && lock != group_.locks.end())
-        co_await where->async_guarded_erase(key, *lock->second);
+    else if (lock && value)
+        co_await where->async_guarded_save(key, *value, *lock);
+    else if (lock)
+        co_await where->async_guarded_erase(key, *lock);
     else if (value)
         co_await where->async_save(key, *value);
     else

@@ -81,10 +81,10 @@ asio::awaitable<void> manager::core::publish_challenge(std::string host, challen
     r.key_authorization = std::move(key_authorization);
     auto value = encode(r);
     const auto key = keys_.challenge(host);
-    const auto lock = group_.locks.find(host);
+    const auto lock = lock_of(host);
     try {
-        if (lock != group_.locks.end())
-            co_await store_->async_guarded_save(key, std::move(value), *lock->second);
+        if (lock)
+            co_await store_->async_guarded_save(key, std::move(value), *lock);
         else
             co_await store_->async_save(key, std::move(value));
     } catch (const error& e) {
