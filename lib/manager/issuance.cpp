@@ -133,10 +133,13 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     std::shared_ptr<const store::lock> lock = co_await lock_orders(running);
     if (running->done)
         co_return running->result;
-    running->ordering = true;
     const guarding_lock guard(group_, host, std::move(lock));
     if (!record)
         record = co_await stored_certificate(host, !is_new);
+    // Word of it may have come meanwhile.
+    if (running->done)
+        co_return running->result;
+    running->ordering = true;
     if (record)
         put_back_new_host_tokens(*running);
     if (!record) {
@@ -423,16 +426,16 @@ asio::awaitable<void> manager::core::install(std::shared_ptr<issuance> running, 
     // Marked together with the change: a save that is cancelled before it begins must not be forgotten.
     with_state([&](state& s) {
         s.certificates[host] = record;
-        s.orders.erase(host);
         unsaved_.insert(keys_.certificate(host));
-        unsaved_.insert(keys_.order(host));
     });
     co_await save(keys_.certificate(host));
+    // Not before: whoever dies in between leaves the one or the other.
+    with_state([&](state& s) { s.orders.erase(host); });
+    changed({keys_.order(host)});
     refuse_if_given_up(*running);
     stored_.erase(host);
     index_->certificates.insert(host, record.certificate);
     schedule_.set(host, next_step(record.plan, now()));
-    changed({keys_.order(host)});
     make_room();
 }
 
