@@ -8,7 +8,7 @@ namespace acme {
 namespace {
 
 // An order that another manager has begun is looked after when it should be finished, had that manager lived.
-constexpr auto usual_issuance = std::chrono::seconds(15);
+constexpr auto usual_issuance = std::chrono::seconds(5);
 
 constexpr std::chrono::seconds pause_after_failure{5};
 

@@ -148,9 +148,12 @@ asio::awaitable<certificate_ptr> manager::core::obtain_in_turn(
     co_await lock_orders(running, lock);
     if (running->done)
         co_return running->result;
-    running->ordering = true;
     if (!record)
         record = co_await stored_certificate(host, !is_new);
+    // Word of it may have come meanwhile.
+    if (running->done)
+        co_return running->result;
+    running->ordering = true;
     const bool is_saved = record.has_value();
     if (is_saved) {
         put_back_new_host_tokens(*running);
@@ -366,8 +369,6 @@ asio::awaitable<certificate_ptr> manager::core::install(
     // Marked together with the change: a save that is cancelled before it begins must not be forgotten.
     with_state([&](state& s) {
         s.certificates[host] = record;
-        s.orders.erase(host);
-        unsaved_.insert(keys_.order(host));
         if (is_saved)
             return;
         unsaved_.insert(keys_.certificate(host));
@@ -375,6 +376,11 @@ asio::awaitable<certificate_ptr> manager::core::install(
     });
     if (!is_saved)
         co_await save(keys_.certificate(host));
+    // Not before: whoever dies in between leaves the one or the other.
+    with_state([&](state& s) {
+        s.orders.erase(host);
+        unsaved_.insert(keys_.order(host));
+    });
     refuse_if_given_up(*running);
     // Others may have replaced it meanwhile, or given the host up.
     with_state([&](const state& s) {

@@ -61,6 +61,7 @@ failure_kind kind_of(errc e, unsigned status) noexcept
     case errc::shut_down: return failure_kind::permanent;
 
     case errc::lock_lost:
+    case errc::store_unavailable:
     case errc::too_many_waiters: return failure_kind::immediate;
 
     case errc::account_does_not_exist:
@@ -86,7 +87,6 @@ failure_kind kind_of(errc e, unsigned status) noexcept
     case errc::server_internal:
     case errc::unexpected_answer:
     case errc::answer_too_large:
-    case errc::store_unavailable:
     case errc::timed_out: return failure_kind::outage;
 
     case errc::rate_limited:
