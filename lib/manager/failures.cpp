@@ -120,7 +120,7 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
 {
     auto at = now();
     retry_advice advice;
-    std::set<std::string> keys = {keys_.failure(host)};
+    std::set<std::string> keys;
     with_state([&](state& s) {
         auto last = s.failures.find(host);
         pause_record pause;
@@ -134,12 +134,16 @@ retry_advice manager::core::remember_failure(const std::string& host, const erro
             pause.until = at + longest_unreachable;
             advice = retry_advice::at(pause.until);
         }
+        // Who asks for names that lead nowhere must not have something saved by each.
+        if (!pause.unreachable)
+            keys.insert(keys_.failure(host));
         pause.why = printable(e.what(), longest_note);
         pause.since = at;
         for (const auto& forgotten : acme::remember_failure(s, host, std::move(pause), options_.max_failures))
             keys.insert(keys_.failure(forgotten));
     });
-    changed(std::move(keys));
+    if (!keys.empty())
+        changed(std::move(keys));
     return advice;
 }
 

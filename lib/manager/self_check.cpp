@@ -40,39 +40,61 @@ std::string unguessable(const random_source& random)
     return base64url_encode({octets.data(), octets.size()});
 }
 
-/// Challenges of both kinds that only the self-check asks for.
+/// A challenge that only the self-check asks for.
 class provisional_challenge
 {
 public:
-    provisional_challenge(
-        credential_index& index, std::string host, certificate_ptr answer, const random_source& random)
+    provisional_challenge(credential_index& index, std::string host)
         : index_(index)
         , host_(std::move(host))
-        , answer_(std::move(answer))
-        , token_(unguessable(random))
-        , http_answer_(std::make_shared<const http_challenge>(host_, token_ + "." + unguessable(random)))
-    {
-        index_.challenges.insert(host_, answer_);
-        index_.http_challenges.insert(token_, http_answer_);
-    }
+    {}
     provisional_challenge(const provisional_challenge&) = delete;
     provisional_challenge& operator=(const provisional_challenge&) = delete;
     ~provisional_challenge()
     {
-        index_.challenges.erase(host_, answer_);
-        index_.http_challenges.retire(token_, http_answer_, std::chrono::seconds(0));
+        if (answer_)
+            index_.challenges.erase(host_, answer_);
     }
 
-    std::string leaf() const { return std::string(answer_->leaf_der()); }
-    const std::string& token() const noexcept { return token_; }
-    const std::string& http_answer() const noexcept { return http_answer_->key_authorization; }
+    /// The leaf, which is made at the first call: it costs more than to find out that nobody is there.
+    std::string leaf(const random_source& random, std::chrono::system_clock::time_point now)
+    {
+        if (!answer_)
+            answer_ = make_challenge_certificate(host_, unguessable(random), now);
+        if (!answer_)
+            throw error(make_error_code(errc::invalid_host_name), step);
+        index_.challenges.insert(host_, answer_);
+        return std::string(answer_->leaf_der());
+    }
 
 private:
     credential_index& index_;
     std::string host_;
     certificate_ptr answer_;
+};
+
+/// The same of the other kind.
+class provisional_http_challenge
+{
+public:
+    provisional_http_challenge(credential_index& index, std::string host, const random_source& random)
+        : index_(index)
+        , token_(unguessable(random))
+        , answer_(std::make_shared<const http_challenge>(std::move(host), token_ + "." + unguessable(random)))
+    {
+        index_.http_challenges.insert(token_, answer_);
+    }
+    provisional_http_challenge(const provisional_http_challenge&) = delete;
+    provisional_http_challenge& operator=(const provisional_http_challenge&) = delete;
+    ~provisional_http_challenge() { index_.http_challenges.retire(token_, answer_, std::chrono::seconds(0)); }
+
+    const std::string& token() const noexcept { return token_; }
+    const std::string& answer() const noexcept { return answer_->key_authorization; }
+
+private:
+    credential_index& index_;
     std::string token_;
-    http_challenge_ptr http_answer_;
+    http_challenge_ptr answer_;
 };
 
 } // namespace
@@ -112,26 +134,25 @@ asio::awaitable<void> manager::core::self_check(std::shared_ptr<issuance> runnin
     auto host = running->host;
     auto place = co_await self_check_places_.async_acquire();
     const auto where = co_await addresses_of(host);
-    auto answer = make_challenge_certificate(host, unguessable(options_.random), now());
-    if (!answer)
-        throw error(make_error_code(errc::invalid_host_name), step);
-    const provisional_challenge held(*index_, host, answer, options_.random);
+    provisional_challenge held(*index_, host);
+    const std::function<std::string()> leaf = [&] { return held.leaf(options_.random, now()); };
     checked_.insert(host);
     const auto& check = options_.self_check;
     std::string why;
     for (const auto& address : where) {
         const asio::ip::tcp::endpoint endpoint(address, check.tls_port);
         const auto until = std::chrono::steady_clock::now() + check.timeout;
-        auto found = co_await async_probe_tls_alpn(endpoint, host, held.leaf(), until);
+        auto found = co_await async_probe_tls_alpn(endpoint, host, leaf, until);
         if (!found)
             co_return;
         why += (why.empty() ? "" : "; ") + address.to_string() + ": " + *found;
     }
     const bool http_served = http_side_.use_count() > 1;
+    const provisional_http_challenge http_held(*index_, host, options_.random);
     for (auto address = where.begin(); http_served && address != where.end(); ++address) {
         const asio::ip::tcp::endpoint endpoint(*address, check.http_port);
         const auto until = std::chrono::steady_clock::now() + check.timeout;
-        auto found = co_await async_probe_http(endpoint, host, held.token(), held.http_answer(), until);
+        auto found = co_await async_probe_http(endpoint, host, http_held.token(), http_held.answer(), until);
         if (!found)
             co_return;
         why += "; " + address->to_string() + " over HTTP: " + *found;

@@ -323,7 +323,8 @@ std::vector<std::string> remember_failure(state& s, const std::string& host, pau
         all.push_back(each);
     std::ranges::nth_element(all, all.begin() + count - 1, {}, [](auto each) { return each->second.until; });
     for (auto each = all.begin(); each != all.begin() + count; ++each) {
-        forgotten.push_back((*each)->first);
+        if (!(*each)->second.unreachable)
+            forgotten.push_back((*each)->first);
         s.failures.erase(*each);
     }
     return forgotten;

@@ -90,8 +90,8 @@ struct state
     std::map<std::string, pause_record> failures;
 };
 
-/// Remembers a host's failure, among at most `limit`; returns the hosts that are forgotten for it, whose pauses end
-/// first.
+/// Remembers a host's failure, among at most `limit`; forgets some hosts for it whose pauses end first, and returns
+/// those that may have been saved: not the unreachable ones.
 std::vector<std::string> remember_failure(state& s, const std::string& host, pause_record p, std::size_t limit);
 
 /// The pause that the CA's limits impose on a host, its own negative cache aside; null where there is none at `now`.

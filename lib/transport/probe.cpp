@@ -4,6 +4,8 @@
 #include "transport/connection.hpp"
 #include "transport/watchdog.hpp"
 
+#include <acme/error.hpp>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -74,24 +76,29 @@ finding why_not(const boost::system::system_error& e, bool expired)
 } // namespace
 
 asio::awaitable<finding> async_probe_tls_alpn(tcp::endpoint where, std::string server_name,
-    std::string expected_leaf_der, std::chrono::steady_clock::time_point until)
+    std::function<std::string()> expected_leaf, std::chrono::steady_clock::time_point until)
 {
-    asio::ssl::stream<tcp::socket> tls(co_await asio::this_coro::executor, unverified_context());
-    SSL* native = tls.native_handle();
-    SSL_set_alpn_protos(native, acme_tls_1.data(), acme_tls_1.size());
-    SSL_set_tlsext_host_name(native, server_name.c_str());
-    auto stop = [&tls] {
+    tcp::socket socket(co_await asio::this_coro::executor);
+    auto stop = [&socket] {
         error_code ignored;
-        tls.next_layer().close(ignored);
+        socket.close(ignored);
     };
-    const watchdog limit(tls.get_executor(), until, stop);
+    const watchdog limit(socket.get_executor(), until, stop);
+    std::string leaf;
+    std::optional<asio::ssl::stream<tcp::socket&>> tls;
     try {
-        co_await tls.next_layer().async_connect(where, asio::use_awaitable);
-        co_await tls.async_handshake(asio::ssl::stream_base::client, asio::use_awaitable);
+        co_await socket.async_connect(where, asio::use_awaitable);
+        leaf = expected_leaf();
+        tls.emplace(socket, unverified_context());
+        SSL_set_alpn_protos(tls->native_handle(), acme_tls_1.data(), acme_tls_1.size());
+        SSL_set_tlsext_host_name(tls->native_handle(), server_name.c_str());
+        co_await tls->async_handshake(asio::ssl::stream_base::client, asio::use_awaitable);
+    } catch (const error&) {
+        throw;
     } catch (const boost::system::system_error& e) {
         co_return why_not(e, limit.expired());
     }
-    if (!has_leaf(native, expected_leaf_der))
+    if (!has_leaf(tls->native_handle(), leaf))
         co_return "another server's certificate";
     co_return std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdio>
 #include <stdexcept>
+#include <sys/resource.h>
 #include <thread>
 
 namespace acme::bench {
@@ -53,6 +54,8 @@ flood::~flood()
 
 void flood::ask(const handshake_client& client, unsigned thread)
 {
+    // The good clients have the time that they have without a flood: their machines are not the attacker's.
+    setpriority(PRIO_PROCESS, 0, 19);
     for (unsigned n = 0; !end_; ++n)
         if (client.shake("junk" + std::to_string(n) + "." + std::to_string(thread) + ".example"))
             std::abort();
