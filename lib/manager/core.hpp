@@ -292,6 +292,7 @@ private:
     void take_challenge(const std::string& host, const std::string& value);
     void drop_challenge(const std::string& host);
     asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there);
+    asio::awaitable<bool> look_for_challenges(std::function<bool()> is_there);
     asio::awaitable<bool> hear_of_challenge(std::function<bool()> is_there);
 
     // shared_values.cpp
@@ -446,6 +447,7 @@ private:
     slots issuance_places_;
     slots request_turn_{1};
     slots account_turn_{1};
+    slots challenge_turn_{1};
     task_group tasks_;
     const std::shared_ptr<notification_channel> wakes_ = std::make_shared<notification_channel>();
     bool supervised_ = false;

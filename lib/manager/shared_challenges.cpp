@@ -170,11 +170,32 @@ asio::awaitable<http_challenge_ptr> manager::core::find_http_challenge(std::stri
 // A validation may be faster than the word of its challenge.
 asio::awaitable<void> manager::core::wait_for_challenge(std::function<bool()> is_there)
 {
-    const bool may_come = group_.changes && !group_.cut_off && !stopped_ && waiters_ < options_.max_waiters;
+    const bool may_come = group_.changes && !stopped_ && waiters_ < options_.max_waiters;
     if (!may_come || is_there())
         co_return;
     const counted here(waiters_);
-    co_await async_within(*options_.clock, longest_wait, hear_of_challenge(std::move(is_there)));
+    auto news = group_.cut_off ? look_for_challenges(is_there) : hear_of_challenge(is_there);
+    co_await async_within(*options_.clock, longest_wait, std::move(news));
+}
+
+// The store may be reached again before it is heard.
+asio::awaitable<bool> manager::core::look_for_challenges(std::function<bool()> is_there)
+{
+    const auto turn = co_await challenge_turn_.async_acquire();
+    if (is_there())
+        co_return true;
+    try {
+        const auto pending = co_await store_->async_list(keys_.challenge({}));
+        for (const auto& key : pending) {
+            const auto value = co_await store_->async_load(key);
+            if (value)
+                take_saved(key, *value);
+        }
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+    }
+    co_return is_there();
 }
 
 asio::awaitable<bool> manager::core::hear_of_challenge(std::function<bool()> is_there)

@@ -25,6 +25,8 @@ struct parts
 
     bool apart() const { return steady_clock::now().time_since_epoch() < apart_until.load(); }
     void part() const { apart_until = (steady_clock::now() + time_apart).time_since_epoch(); }
+    // What is read after a lock was taken, say, is to be what is shared.
+    void rejoin() const { apart_until = steady_clock::duration::zero(); }
 
     const std::shared_ptr<store> shared;
     const std::shared_ptr<store> copy;
@@ -86,35 +88,48 @@ asio::awaitable<void> write(
     shared_parts all, asio::awaitable<void> operation, std::string key, std::optional<std::string> value)
 {
     co_await std::move(operation);
+    all->rejoin();
     co_await follow(all->copy, std::move(key), std::move(value));
 }
 
 asio::awaitable<bool> exchange(shared_parts all, asio::awaitable<bool> operation, std::string key, std::string value)
 {
-    if (!co_await std::move(operation))
+    const bool done = co_await std::move(operation);
+    all->rejoin();
+    if (!done)
         co_return false;
     std::optional<std::string> saved(std::move(value));
     co_await follow(all->copy, std::move(key), std::move(saved));
     co_return true;
 }
 
+asio::awaitable<std::unique_ptr<store::lock>> take_lock(
+    shared_parts all, asio::awaitable<std::unique_ptr<store::lock>> locking)
+{
+    auto lock = co_await std::move(locking);
+    all->rejoin();
+    co_return lock;
+}
+
 class followed_subscription final : public subscription
 {
 public:
-    followed_subscription(std::shared_ptr<store> copy, std::unique_ptr<subscription> shared)
-        : copy_(std::move(copy))
+    followed_subscription(shared_parts all, std::unique_ptr<subscription> shared)
+        : all_(std::move(all))
         , shared_(std::move(shared))
     {}
 
     asio::awaitable<store_change> async_receive() override
     {
         store_change change = co_await shared_->async_receive();
+        if (change.what != store_change::kind::interrupted)
+            all_->rejoin();
         std::optional<std::string> value;
         if (change.what == store_change::kind::saved)
             value = change.value;
         try {
             if (value || change.what == store_change::kind::erased)
-                co_await follow(copy_, change.key, std::move(value));
+                co_await follow(all_->copy, change.key, std::move(value));
         } catch (const boost::system::system_error&) {
             // Cancelled, but the message is taken.
         }
@@ -122,7 +137,7 @@ public:
     }
 
 private:
-    std::shared_ptr<store> copy_;
+    shared_parts all_;
     std::unique_ptr<subscription> shared_;
 };
 
@@ -157,7 +172,7 @@ public:
 
     asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) override
     {
-        return all_->shared->async_lock(std::move(name));
+        return take_lock(all_, all_->shared->async_lock(std::move(name)));
     }
 
     asio::awaitable<void> async_guarded_save(std::string key, std::string value, const lock& guard) override
@@ -182,7 +197,7 @@ public:
     std::unique_ptr<subscription> watch(std::string prefix) override
     {
         auto shared = all_->shared->watch(std::move(prefix));
-        return shared ? std::make_unique<followed_subscription>(all_->copy, std::move(shared)) : nullptr;
+        return shared ? std::make_unique<followed_subscription>(all_, std::move(shared)) : nullptr;
     }
 
 private:

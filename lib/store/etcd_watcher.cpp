@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr const char* step = "watching etcd";
-constexpr std::chrono::milliseconds longest_pause = 5s;
+constexpr std::chrono::milliseconds longest_pause = 2s;
 // Should a message ever be missed, a lock is not waited for in vain for longer.
 constexpr auto second_look = 30s;
 

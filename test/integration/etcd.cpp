@@ -1,28 +1,16 @@
-#include "kit/etcd.hpp"
-
 #include "crypto/base64.hpp"
 #include "integration/clients.hpp"
+#include "integration/cluster.hpp"
 
 #include <acme/encrypted_store.hpp>
 
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
-#include <cstdlib>
 
 namespace acme::test {
-namespace {
 
 using namespace std::chrono_literals;
-
-std::string example_server()
-{
-    const char* elsewhere = std::getenv("ACME_EXAMPLES");
-    const auto build = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
-    return ((elsewhere ? std::filesystem::path(elsewhere) : build / "examples") / "https_server").native();
-}
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(etcd, *needs_pebble() * needs_etcd())
 

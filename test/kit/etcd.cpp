@@ -109,8 +109,15 @@ void etcd_cluster::kill(std::size_t n)
 
 void etcd_cluster::start(std::size_t n)
 {
-    members_[n]->running.emplace(members_[n]->command);
-    wait_until_it_answers(n);
+    start(std::vector{n});
+}
+
+void etcd_cluster::start(const std::vector<std::size_t>& members)
+{
+    for (const std::size_t n : members)
+        members_[n]->running.emplace(members_[n]->command);
+    for (const std::size_t n : members)
+        wait_until_it_answers(n);
 }
 
 void etcd_cluster::freeze(std::size_t n)

@@ -46,6 +46,8 @@ public:
     /// SIGKILL; and starts it again with what it had on its disk, or with nothing.
     void kill(std::size_t member);
     void start(std::size_t member);
+    /// The same of several at once, where one alone would not answer.
+    void start(const std::vector<std::size_t>& members);
     /// SIGSTOP and SIGCONT.
     void freeze(std::size_t member);
     void thaw(std::size_t member);

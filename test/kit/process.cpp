@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <linux/close_range.h>
 #include <mutex>
 #include <netinet/in.h>
 #include <poll.h>
@@ -141,6 +142,8 @@ struct launch
         sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
         ::signal(SIGPIPE, SIG_DFL);
+        // A connection of the test's that a child had as well would not end with the test's.
+        ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
         if (::dup2(in, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(err, 2) < 0)
             fail();
         if (!folder.empty() && ::chdir(folder.c_str()) != 0)
