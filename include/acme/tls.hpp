@@ -43,8 +43,8 @@ namespace acme {
 ///   one; a plain `stream.async_handshake` shows the default certificate (`config::default_host`), or fails with the
 ///   alert unrecognized_name.
 ///
-/// A session is resumed for the server name only that it was made for: the session id context of a connection becomes
-/// one of its name and of the context's own.
+/// A session is resumed for the server name only that it was made for, and not with the name's certificate where it was
+/// made with the default one: the session id context of a connection becomes one of these and of the context's own.
 ///
 /// Uses the context's select-certificate and servername callbacks, which the application then must not set. A
 /// certificate of the context's own is not used. The manager may be destroyed before the context: certificates at hand

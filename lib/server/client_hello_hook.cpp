@@ -2,7 +2,6 @@
 
 #include "server/context_attachment.hpp"
 #include "server/handshake_state.hpp"
-#include "server/session_binding.hpp"
 
 #include <array>
 
@@ -88,9 +87,12 @@ handshake_state answer_validation(SSL* tls, const hook& h, handshake_state befor
 handshake_state choose_certificate(SSL* tls, const hook& h, handshake_state before) noexcept
 {
     auto found = h.certificates->find(server_name(tls));
-    if (!found && before.what == handshake_state::kind::plain)
+    auto how = shown_as::named;
+    if (!found && before.what == handshake_state::kind::plain) {
         found = h.certificates->find_default();
-    if (found && use_certificate(tls, *found))
+        how = shown_as::by_default;
+    }
+    if (found && use_certificate(tls, *found, how))
         return {handshake_state::kind::chosen, 0};
     if (found)
         return handshake_state::refuse(SSL_AD_INTERNAL_ERROR);
@@ -133,9 +135,9 @@ int send_alert_or_go_on(SSL* tls, int* out_alert, void*)
 
 } // namespace
 
-bool use_certificate(ssl_st* tls, const certificate& c) noexcept
+bool use_certificate(ssl_st* tls, const certificate& c, shown_as how) noexcept
 {
-    return set_chain_and_key(tls, c) && bind_session_to_server_name(tls);
+    return set_chain_and_key(tls, c) && bind_session_to_server_name(tls, how);
 }
 
 certificate_ptr find_default_certificate(const ssl_st* tls) noexcept

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "server/session_binding.hpp"
+
 #include <acme/certificate.hpp>
 #include <acme/manager.hpp>
 
@@ -15,7 +17,7 @@ void install_client_hello_hook(ssl_ctx_st* context, std::shared_ptr<const creden
 
 /// Gives a connection the certificate to show, and binds its session to its server name. Takes references, no copies;
 /// called once for a connection. False for want of memory.
-bool use_certificate(ssl_st* tls, const certificate& c) noexcept;
+bool use_certificate(ssl_st* tls, const certificate& c, shown_as how) noexcept;
 
 /// `credentials::find_default` of what was installed on the connection's context.
 certificate_ptr find_default_certificate(const ssl_st* tls) noexcept;

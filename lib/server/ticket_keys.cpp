@@ -271,9 +271,12 @@ void install(boost::asio::ssl::context& tls, std::shared_ptr<ticket_keys> keys)
     using keyring_ptr = std::shared_ptr<ticket_keys::keyring>;
     auto protect = [](SSL* ssl, std::uint8_t* name, std::uint8_t* iv, EVP_CIPHER_CTX* cipher, HMAC_CTX* mac,
                        int encrypt) {
-        auto& all = **context_attachment<keyring_ptr>::get(SSL_get_SSL_CTX(ssl));
+        const auto* all = context_attachment<keyring_ptr>::get(SSL_get_SSL_CTX(ssl));
+        // The application has switched the connection to a context without keys.
+        if (!all)
+            return encrypt ? -1 : 0;
         try {
-            return encrypt ? all.encrypt(name, iv, cipher, mac) : all.decrypt(name, iv, cipher, mac);
+            return encrypt ? (*all)->encrypt(name, iv, cipher, mac) : (*all)->decrypt(name, iv, cipher, mac);
         } catch (...) {
             return -1;
         }

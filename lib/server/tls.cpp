@@ -146,7 +146,7 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
     auto alert = static_cast<std::uint8_t>(SSL_AD_INTERNAL_ERROR);
     try {
         auto obtained = co_await get_certificate(hello);
-        if (!obtained || !use_certificate(tls_, *obtained))
+        if (!obtained || !use_certificate(tls_, *obtained, shown_as::named))
             throw error(make_error_code(errc::certificate_rejected), step_name, "BoringSSL does not take it");
         set_handshake_state(tls_, {handshake_state::kind::chosen, 0});
     } catch (const error& e) {
@@ -193,7 +193,7 @@ asio::awaitable<certificate_ptr> server_handshake::get_certificate(client_hello 
 bool server_handshake::show_default(const error& refusal)
 {
     auto shown = is_refusal(refusal.code()) ? find_default_certificate(tls_) : nullptr;
-    if (!shown || !use_certificate(tls_, *shown))
+    if (!shown || !use_certificate(tls_, *shown, shown_as::by_default))
         return false;
     set_handshake_state(tls_, {handshake_state::kind::chosen, 0});
     result_.default_certificate = std::move(shown);

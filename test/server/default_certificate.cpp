@@ -166,6 +166,33 @@ BOOST_AUTO_TEST_CASE(it_is_a_managed_one_too_and_always_the_current_one)
     BOOST_TEST((second.names == std::vector<std::string>{default_host, "more.example"}));
 }
 
+BOOST_DATA_TEST_CASE(
+    its_sessions_are_not_those_of_the_host, data::make(versions) * data::make({false, true}), version, plain)
+{
+    defaulting d;
+    d.server.plain = plain;
+    const std::vector<std::string> own_names{"other.example"};
+    const auto own = make_self_signed(own_names);
+    const auto resume = [&](const client_result& earlier) {
+        client_offer offer("other.example", version);
+        offer.session = earlier.session.get();
+        return d.b.run(connect(d.server.port(), offer));
+    };
+    const auto by_default = d.visit("other.example", version);
+    BOOST_TEST_REQUIRE(by_default.session);
+    BOOST_TEST(resume(by_default).resumed);
+    d.b.certificates().add_certificate(own);
+    const auto named = resume(by_default);
+    BOOST_TEST(!named.resumed);
+    BOOST_TEST(named.names == own_names, boost::test_tools::per_element());
+    BOOST_TEST_REQUIRE(named.session);
+    BOOST_TEST(resume(named).resumed);
+    d.b.certificates().remove_certificate(own);
+    const auto again = resume(named);
+    BOOST_TEST(!again.resumed);
+    BOOST_TEST(again.names == default_names, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_validation_never_gets_it)
 {
     defaulting d;
@@ -192,6 +219,7 @@ BOOST_AUTO_TEST_CASE(clients_of_other_hosts_are_misdirected)
         BOOST_TEST(ask(name, "GET https://serve.example/", "default.example") == "421");
         BOOST_TEST(ask(name, "GET https://default.example/", "serve.example") == "200");
         BOOST_TEST(ask(name, "GET no-url", "default.example") == "421");
+        BOOST_TEST(b.run(talk_tls(s.port(), "GET / HTTP/1.0\r\n\r\n", name)).starts_with("HTTP/1.0 421 "));
     }
     BOOST_TEST(ask("serve.example", "GET /", "serve.example") == "200");
     // One connection may ask for both.

@@ -66,6 +66,21 @@ BOOST_DATA_TEST_CASE(a_session_does_not_cross_between_hosts, data::make(versions
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_session_in_the_contexts_cache_does_not_cross_either)
+{
+    bench b;
+    many_hosts hosts(b, {"a.example", "b.example"});
+    hosts.server.context = asio::ssl::context(asio::ssl::context::tls_server);
+    install(hosts.server.context, hosts.credentials);
+    SSL_CTX_set_options(hosts.server.context.native_handle(), SSL_OP_NO_TICKET);
+    auto first = b.run(connect(hosts.server.port(), client_offer("a.example", TLS1_2_VERSION)));
+    BOOST_TEST_REQUIRE(first.session);
+    BOOST_TEST(b.run(connect(hosts.server.port(), again("a.example", first))).resumed);
+    auto second = b.run(connect(hosts.server.port(), again("b.example", first)));
+    BOOST_TEST(!second.resumed);
+    BOOST_TEST(second.text == "hello");
+}
+
 BOOST_DATA_TEST_CASE(a_session_of_a_handshake_that_waited_does_not_cross_either, data::make(versions), version)
 {
     bench b;

@@ -321,6 +321,31 @@ BOOST_AUTO_TEST_CASE(threads_issue_and_accept_tickets_while_keys_change)
     BOOST_TEST(resumed == 4 * 49);
 }
 
+int switch_context(
+    SSL* tls, const std::uint8_t** out, std::uint8_t* out_length, const std::uint8_t* in, unsigned, void* other)
+{
+    SSL_set_SSL_CTX(tls, static_cast<SSL_CTX*>(other));
+    *out_length = in[0];
+    *out = in + 1;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+BOOST_DATA_TEST_CASE(
+    a_connection_that_the_application_switches_to_a_context_without_keys_fails_by_itself, data::make(versions), version)
+{
+    bench b;
+    fleet f(b, {make_keys(nullptr)});
+    auto& server = *f.servers.front();
+    asio::ssl::context other(asio::ssl::context::tls_server);
+    SSL_CTX_set_alpn_select_cb(server.context.native_handle(), &switch_context, other.native_handle());
+    client_offer offer("a.example", version);
+    offer.protocols = {"http/1.1"};
+    b.run(connect(server.port(), offer));
+    wait_for_ends(b, server.ends, 1);
+    BOOST_TEST(bool(server.ends[0].code));
+    f.visit(b, 0, version);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace

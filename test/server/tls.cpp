@@ -201,7 +201,7 @@ BOOST_DATA_TEST_CASE(a_client_that_names_no_host_gets_an_alert, data::make(versi
 const std::string hostile_names[] = {"single", "127.0.0.1", "[::1]", "2130706433", "*.example.com", "*", "a..example",
     ".example", "a.example..", "-a.example", "a_b.example", "a b.example", "a/b.example", "../../etc/passwd",
     "a.example\r\nSet-Cookie: x", "\x1b[31m.example", "\xc3\xa4.example", std::string(64, 'a') + ".example",
-    std::string(250, 'a'), "a.onion", "1.0.0.127.in-addr.arpa", "xn--.example"};
+    std::string(250, 'a'), std::string(255, 'a'), "a.onion", "1.0.0.127.in-addr.arpa", "xn--.example"};
 
 BOOST_DATA_TEST_CASE(a_hostile_server_name_is_refused_before_the_ca_hears_of_it, data::make(hostile_names), name)
 {
@@ -214,6 +214,40 @@ BOOST_DATA_TEST_CASE(a_hostile_server_name_is_refused_before_the_ca_hears_of_it,
     for (char c : server.ends[0].what + server.ends[0].host)
         BOOST_TEST((static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
     BOOST_TEST(server.ends[0].what.size() < 1000U);
+}
+
+// What a client sends first.
+std::string make_client_hello(const std::string& name)
+{
+    bssl::UniquePtr<SSL_CTX> context(SSL_CTX_new(TLS_method()));
+    bssl::UniquePtr<SSL> client(SSL_new(context.get()));
+    SSL_set_tlsext_host_name(client.get(), name.c_str());
+    auto* sent = BIO_new(BIO_s_mem());
+    SSL_set_bio(client.get(), BIO_new(BIO_s_mem()), sent);
+    SSL_set_connect_state(client.get());
+    SSL_do_handshake(client.get());
+    const std::uint8_t* data = nullptr;
+    std::size_t size = 0;
+    BIO_mem_contents(sent, &data, &size);
+    return {data, data + size};
+}
+
+BOOST_AUTO_TEST_CASE(a_server_name_with_a_nul_is_no_client_hello)
+{
+    bench b;
+    auto own = make_certificate_for({"a.example"});
+    b.certificates().add_certificate(own);
+    greeter<> server(b);
+    auto hello = make_client_hello("a.example.evil.example");
+    // Handshake messages.
+    BOOST_TEST_REQUIRE(hello.front() == '\x16');
+    BOOST_TEST(b.run(talk_tcp(server.port(), make_client_hello("a.example"))).front() == '\x16');
+    hello.at(hello.find("a.example.evil") + 9) = '\0';
+    const auto answer = b.run(talk_tcp(server.port(), hello));
+    // An alert.
+    BOOST_TEST_REQUIRE(answer.size() == 7U);
+    BOOST_TEST(answer.front() == '\x15');
+    BOOST_TEST(b.ca->orders == 0U);
 }
 
 BOOST_DATA_TEST_CASE(a_failure_of_the_ca_is_an_internal_error, data::make(versions), version)
