@@ -9,6 +9,9 @@ namespace {
 // What a token may lack and still count, lest rounding make a wait fall short.
 constexpr double tolerance = 1e-6;
 
+// Seconds by which the clocks of those who share a bucket may differ: by going to and fro they mint nothing.
+constexpr double apart = 600;
+
 } // namespace
 
 token_bucket::token_bucket(rate r, const saved& s) noexcept
@@ -26,6 +29,8 @@ void token_bucket::refill(time_point now) noexcept
     using seconds = std::chrono::duration<double>;
     // Subtracted as doubles: two points can be further apart than the clock's duration holds.
     const double elapsed = seconds(now.time_since_epoch()).count() - seconds(state_.updated.time_since_epoch()).count();
+    if (elapsed < 0 && elapsed >= -apart)
+        return;
     state_.updated = now;
     if (elapsed > 0)
         state_.tokens = std::min(state_.tokens + elapsed / seconds(rate_.interval).count(), double(rate_.burst));

@@ -93,6 +93,17 @@ BOOST_AUTO_TEST_CASE(a_clock_that_goes_back_neither_mints_nor_locks)
     }
 }
 
+BOOST_AUTO_TEST_CASE(clocks_that_are_minutes_apart_mint_nothing_by_taking_turns)
+{
+    token_bucket b(rate(5, 1min));
+    BOOST_TEST(take_all(b, start) == 5U);
+    for (const auto now : {start + 5min, start, start + 5min, start, start + 5min})
+        take_all(b, now);
+    BOOST_TEST(take_all(b, start) == 0U);
+    BOOST_TEST(take_all(b, start + 5min) == 0U);
+    BOOST_TEST(take_all(b, start + 6min) == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(unlimited_and_nothing)
 {
     token_bucket unlimited(rate::unlimited());
