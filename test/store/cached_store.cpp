@@ -62,6 +62,26 @@ BOOST_AUTO_TEST_CASE(without_the_shared_store_nothing_is_written_and_it_is_not_a
     BOOST_TEST(b.shared->operations().size() == asked + 1);
 }
 
+BOOST_AUTO_TEST_CASE(once_anything_of_the_shared_store_succeeds_it_is_read_again)
+{
+    bench b;
+    const auto all = b.cached->watch("");
+    run(all->async_receive());
+    const std::vector<std::function<void()>> signs{[&] { run(b.cached->async_lock("a")); },
+        [&] { run(b.cached->async_save("b", "1")); }, [&] { run(b.cached->async_erase("b")); },
+        [&] { BOOST_TEST(!run(b.cached->async_exchange("a", "nothing", "2"))); }, [&] { run(all->async_receive()); }};
+    for (std::size_t n = 0; n != signs.size(); ++n) {
+        const auto value = std::to_string(n);
+        run(b.cached->async_save("a", "old " + value));
+        b.shared->inject(store_fault(operation::load).with(errc::store_unavailable));
+        run(b.cached->async_load("a"));
+        run(b.shared->async_save("a", value));
+        BOOST_TEST((run(b.cached->async_load("a")) == "old " + value));
+        signs[n]();
+        BOOST_TEST((run(b.cached->async_load("a")) == value));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_shared_store_is_right)
 {
     bench b;
