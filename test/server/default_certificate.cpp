@@ -81,7 +81,7 @@ BOOST_DATA_TEST_CASE(whose_name_is_refused_is_shown_it_and_the_application_is_to
 BOOST_DATA_TEST_CASE(whose_name_has_a_certificate_never_sees_it, data::make(versions), version)
 {
     defaulting d;
-    for (int i = 0; i < 2; ++i) {
+    for (std::size_t i = 0; i < 2; ++i) {
         auto got = d.visit("good.example", version);
         BOOST_TEST((got.names == std::vector<std::string>{"good.example"}));
         BOOST_TEST(!d.server.results.at(i).default_certificate);
