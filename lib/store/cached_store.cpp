@@ -114,22 +114,24 @@ asio::awaitable<std::unique_ptr<store::lock>> take_lock(
 class followed_subscription final : public subscription
 {
 public:
-    followed_subscription(shared_parts all, std::unique_ptr<subscription> shared)
-        : all_(std::move(all))
+    followed_subscription(const shared_parts& all, std::unique_ptr<subscription> shared)
+        : all_(all)
+        , copy_(all->copy)
         , shared_(std::move(shared))
     {}
 
     asio::awaitable<store_change> async_receive() override
     {
         store_change change = co_await shared_->async_receive();
-        if (change.what != store_change::kind::interrupted)
-            all_->rejoin();
+        const auto all = all_.lock();
+        if (all && change.what != store_change::kind::interrupted)
+            all->rejoin();
         std::optional<std::string> value;
         if (change.what == store_change::kind::saved)
             value = change.value;
         try {
             if (value || change.what == store_change::kind::erased)
-                co_await follow(all_->copy, change.key, std::move(value));
+                co_await follow(copy_, change.key, std::move(value));
         } catch (const boost::system::system_error&) {
             // Cancelled, but the message is taken.
         }
@@ -137,7 +139,9 @@ public:
     }
 
 private:
-    shared_parts all_;
+    // Not held: a subscription ends with its store.
+    std::weak_ptr<const parts> all_;
+    std::shared_ptr<store> copy_;
     std::unique_ptr<subscription> shared_;
 };
 
