@@ -67,13 +67,13 @@ void session_group::remove(std::list<connection>::iterator position)
 void session_group::drain()
 {
     for (auto& [s, of_client] : connections_)
-        asio::post(s->where, [s = s] { s->drain(); });
+        asio::post(s->where, [held = s] { held->drain(); });
 }
 
 void session_group::abort()
 {
     for (auto& [s, of_client] : connections_)
-        asio::post(s->where, [s = s] { s->abort(); });
+        asio::post(s->where, [held = s] { held->abort(); });
 }
 
 } // namespace acme

@@ -54,7 +54,7 @@ public:
     void serve(const credentials& c, std::string_view name)
     {
         auto found = c.find(name);
-        if (!found || !use_certificate(tls_.get(), *found))
+        if (!found || !use_certificate(tls_.get(), *found, shown_as::named))
             throw std::logic_error("the index lacks a host");
     }
 
