@@ -258,9 +258,9 @@ void manager::core::take_erased(const std::string& key)
 void manager::core::take_certificate(const std::string& host, certificate_record record)
 {
     auto running = issuances_.find(host);
-    if (auto left = stored_.find(host); left != stored_.end() && running == issuances_.end()) {
-        left->second = next_step(record.plan, now());
-        schedule_.set(host, *left->second);
+    if (auto kept = stored_.find(host); kept != stored_.end() && running == issuances_.end()) {
+        kept->second = next_step(record.plan, now());
+        schedule_.set(host, *kept->second);
         return;
     }
     const auto c = record.certificate;
