@@ -197,9 +197,12 @@ asio::awaitable<void> manager::core::leave_to_others(std::shared_ptr<issuance> r
     if (!group_.changes || !lock.get())
         co_return;
     const auto host = running->host;
-    for (const auto& key : {keys_.failure(host), keys_.certificate(host), keys_.order(host)})
-        if (with_state([&](const state&) { return unsaved_.contains(key); }))
+    const std::vector<std::string> keys{keys_.failure(host), keys_.certificate(host), keys_.order(host)};
+    for (const auto& key : keys) {
+        const bool is_unsaved = with_state([&](const state&) { return unsaved_.contains(key); });
+        if (is_unsaved)
             co_await save(key);
+    }
     if (running->published || group_.challenges.contains(host))
         co_await erase_challenge(host, lock.get());
 }

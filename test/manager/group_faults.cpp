@@ -1,4 +1,4 @@
-#include "manager/group.hpp"
+#include "manager/members.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/test/unit_test.hpp>
@@ -70,17 +70,23 @@ BOOST_AUTO_TEST_CASE(a_lock_lost_at_any_moment_leaves_one_certificate)
     BOOST_TEST(number > 8U);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_save_under_a_lock_never_outlives_it, pair_with_doors)
+BOOST_FIXTURE_TEST_CASE(no_lock_ends_before_what_it_guards, pair_with_doors)
 {
     get("z.example.com");
-    for (int n = 0; n < 10; ++n) {
-        refuse = [](const wanted_order&) { return problem_answer(400, "rejectedIdentifier", "as the test wants it"); };
-        refusal(host_number(n));
-        refuse = {};
+    bool reached = false;
+    network->decide = [&](std::size_t, const https_request& r) {
+        reached = reached || r.url.find("/cert/") != std::string::npos;
+        return reached ? scripted_transport::fate::lose_request : scripted_transport::fate::deliver;
+    };
+    refusal(host);
+    BOOST_TEST(reached);
+    // The order is taken up again, and fails before the store has said that it is saved.
+    for (const int turns : {1, 10, 50, 200}) {
+        door->turns = turns;
         pass(2 * day);
-        get(host_number(n));
+        ask(host);
         settle();
-        BOOST_TEST(!common->dangling);
+        BOOST_TEST(!common->dangling, turns);
     }
 }
 
@@ -153,6 +159,28 @@ BOOST_AUTO_TEST_CASE(refreshes_wait_for_the_store_but_for_those_near_their_end)
     state kept;
     decode_object(kept, keys, keys.certificate(host), common->objects.at(keys.certificate(host)), "the test");
     BOOST_TEST(kept.certificates.at(host).certificate->serial() == alone.served(host)->serial());
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_more_urgent_but_can_wait_does_not_keep_others_from_their_refresh, pair_with_doors)
+{
+    const auto first = get(host);
+    pass(40 * day);
+    get("b.example.com");
+    settle();
+    door->interrupt();
+    second_door->interrupt();
+    const auto past = right_time() - day;
+    ca.state().options.window = [&](const testing::certificate_record& c) {
+        const bool is_old = c.names.front() == host;
+        return is_old ? testing::renewal_window(past + 15 * day, past + 16 * day)
+                      : testing::renewal_window(past - day, past);
+    };
+    pass(20 * day);
+    BOOST_TEST(asked.size() == 2U);
+    pass(20 * day);
+    BOOST_TEST(asked_for(host) >= 2U);
+    BOOST_TEST(replaced(first, host));
+    BOOST_TEST(asked_for("b.example.com") == 1U);
 }
 
 BOOST_FIXTURE_TEST_CASE(any_message_means_that_the_store_is_there_again, pair_with_doors)

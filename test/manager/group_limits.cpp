@@ -1,4 +1,4 @@
-#include "manager/group.hpp"
+#include "manager/members.hpp"
 
 #include <boost/test/unit_test.hpp>
 

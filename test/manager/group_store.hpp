@@ -49,6 +49,8 @@ public:
 
     /// Operations fail, and nothing is heard.
     bool cut = false;
+    /// How many turns of the thread an operation takes.
+    int turns = 1;
     /// What is heard waits for `deliver`.
     bool late = false;
     std::vector<std::string> log;
@@ -212,7 +214,8 @@ private:
 
     boost::asio::awaitable<void> begin(std::string what)
     {
-        co_await boost::asio::post(boost::asio::use_awaitable);
+        for (int n = 0; n < turns; ++n)
+            co_await boost::asio::post(boost::asio::use_awaitable);
         if (cut)
             throw error(make_error_code(boost::asio::error::connection_refused), "the test's store", what);
         log.push_back(std::move(what));
