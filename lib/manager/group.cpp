@@ -3,6 +3,8 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
+#include <string_view>
+#include <tuple>
 
 // What other managers do on the same store.
 namespace acme {
@@ -19,9 +21,13 @@ constexpr int most_attempts = 20;
 constexpr const char* step = "following the store";
 constexpr const char* place = "the store";
 
+// Of two of the same second every manager prefers the same one.
 bool is_newer(const certificate& a, const certificate& b) noexcept
 {
-    return a.not_before() > b.not_before() || (a.not_before() == b.not_before() && a.not_after() > b.not_after());
+    const auto rank = [](const certificate& c) {
+        return std::tuple(c.not_before(), c.not_after(), std::string_view(c.serial()));
+    };
+    return rank(a) > rank(b);
 }
 
 std::optional<std::string> after(std::string_view prefix, std::string_view key)
