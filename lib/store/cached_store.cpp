@@ -15,6 +15,19 @@ namespace {
 
 constexpr auto time_apart = std::chrono::seconds(5);
 
+// The time in which the shared store is not asked.
+class absence
+{
+public:
+    bool lasts() const { return steady_clock::now().time_since_epoch() < until_.load(); }
+    void begin() { until_ = (steady_clock::now() + time_apart).time_since_epoch(); }
+    // What is read after a lock was taken, say, is to be what is shared.
+    void end() { until_ = steady_clock::duration::zero(); }
+
+private:
+    std::atomic<steady_clock::duration> until_{steady_clock::duration::zero()};
+};
+
 // Awaitables start later, and may find the cached store gone.
 struct parts
 {
@@ -23,14 +36,9 @@ struct parts
         , copy(std::move(c))
     {}
 
-    bool apart() const { return steady_clock::now().time_since_epoch() < apart_until.load(); }
-    void part() const { apart_until = (steady_clock::now() + time_apart).time_since_epoch(); }
-    // What is read after a lock was taken, say, is to be what is shared.
-    void rejoin() const { apart_until = steady_clock::duration::zero(); }
-
     const std::shared_ptr<store> shared;
     const std::shared_ptr<store> copy;
-    mutable std::atomic<steady_clock::duration> apart_until{steady_clock::duration::zero()};
+    const std::shared_ptr<absence> apart = std::make_shared<absence>();
 };
 using shared_parts = std::shared_ptr<const parts>;
 
@@ -38,7 +46,7 @@ using shared_parts = std::shared_ptr<const parts>;
 template <class T>
 asio::awaitable<std::optional<T>> ask(shared_parts all, asio::awaitable<T> operation)
 {
-    if (all->apart())
+    if (all->apart->lasts())
         co_return std::nullopt;
     try {
         co_return std::optional<T>(co_await std::move(operation));
@@ -46,7 +54,7 @@ asio::awaitable<std::optional<T>> ask(shared_parts all, asio::awaitable<T> opera
         if (e.code() != errc::store_unavailable)
             throw;
     }
-    all->part();
+    all->apart->begin();
     co_return std::nullopt;
 }
 
@@ -88,14 +96,14 @@ asio::awaitable<void> write(
     shared_parts all, asio::awaitable<void> operation, std::string key, std::optional<std::string> value)
 {
     co_await std::move(operation);
-    all->rejoin();
+    all->apart->end();
     co_await follow(all->copy, std::move(key), std::move(value));
 }
 
 asio::awaitable<bool> exchange(shared_parts all, asio::awaitable<bool> operation, std::string key, std::string value)
 {
     const bool done = co_await std::move(operation);
-    all->rejoin();
+    all->apart->end();
     if (!done)
         co_return false;
     std::optional<std::string> saved(std::move(value));
@@ -107,15 +115,17 @@ asio::awaitable<std::unique_ptr<store::lock>> take_lock(
     shared_parts all, asio::awaitable<std::unique_ptr<store::lock>> locking)
 {
     auto lock = co_await std::move(locking);
-    all->rejoin();
+    all->apart->end();
     co_return lock;
 }
 
 class followed_subscription final : public subscription
 {
 public:
-    followed_subscription(shared_parts all, std::unique_ptr<subscription> shared)
-        : all_(std::move(all))
+    // Not the shared store: it ends a subscription by its own end.
+    followed_subscription(const parts& all, std::unique_ptr<subscription> shared)
+        : copy_(all.copy)
+        , apart_(all.apart)
         , shared_(std::move(shared))
     {}
 
@@ -123,13 +133,13 @@ public:
     {
         store_change change = co_await shared_->async_receive();
         if (change.what != store_change::kind::interrupted)
-            all_->rejoin();
+            apart_->end();
         std::optional<std::string> value;
         if (change.what == store_change::kind::saved)
             value = change.value;
         try {
             if (value || change.what == store_change::kind::erased)
-                co_await follow(all_->copy, change.key, std::move(value));
+                co_await follow(copy_, change.key, std::move(value));
         } catch (const boost::system::system_error&) {
             // Cancelled, but the message is taken.
         }
@@ -137,7 +147,8 @@ public:
     }
 
 private:
-    shared_parts all_;
+    const std::shared_ptr<store> copy_;
+    const std::shared_ptr<absence> apart_;
     std::unique_ptr<subscription> shared_;
 };
 
@@ -197,7 +208,7 @@ public:
     std::unique_ptr<subscription> watch(std::string prefix) override
     {
         auto shared = all_->shared->watch(std::move(prefix));
-        return shared ? std::make_unique<followed_subscription>(all_, std::move(shared)) : nullptr;
+        return shared ? std::make_unique<followed_subscription>(*all_, std::move(shared)) : nullptr;
     }
 
 private:
