@@ -2,6 +2,8 @@
 #include "manager/core.hpp"
 
 #include <algorithm>
+#include <string_view>
+#include <tuple>
 
 // What other managers do on the same store.
 namespace acme {
@@ -26,7 +28,11 @@ std::optional<std::string> after(std::string_view prefix, std::string_view key)
 
 bool is_newer(const certificate& a, const certificate& b) noexcept
 {
-    return a.not_before() > b.not_before() || (a.not_before() == b.not_before() && a.not_after() > b.not_after());
+    // Of two of the same second every manager prefers the same one.
+    const auto rank = [](const certificate& c) {
+        return std::tuple(c.not_before(), c.not_after(), std::string_view(c.serial()));
+    };
+    return rank(a) > rank(b);
 }
 
 // The store is read after this, so nothing is missed between.

@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
+#include <csignal>
 #include <netinet/in.h>
 #include <stdexcept>
 #include <sys/socket.h>
@@ -56,6 +57,8 @@ std::string serial_of(const X509* certificate)
 visitor::visitor(const std::filesystem::path& root)
     : context_(SSL_CTX_new(TLS_method()))
 {
+    // BoringSSL writes to sockets whose peers are gone.
+    ::signal(SIGPIPE, SIG_IGN);
     if (SSL_CTX_load_verify_locations(context_.get(), root.c_str(), nullptr) != 1)
         throw std::runtime_error("no trust anchors in " + root.native());
     SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
