@@ -33,10 +33,9 @@ struct setup
     // Instead: a store to start from, and where it is.
     std::string store_kind;
     std::string store_path;
-    // Only the hosts of the file are allowed.
-    bool allow_list;
-    // Instead of it: all names are led to where nobody answers, which the self-check finds out.
-    bool self_check;
+    // Against other hosts: "allow-list", "defaults" (the self-check, which finds all names to lead where nobody
+    // answers, and the budgets), "self-check" (without the budgets), or none.
+    std::string guard;
     // The CPU time of each connection is counted for itself.
     bool metered;
     // The CA; none where empty.
@@ -52,8 +51,7 @@ setup::setup(int argc, char** argv)
     , shared(argument(argc, argv, "shared", "no") == "yes")
     , store_kind(argument(argc, argv, "store", ""))
     , store_path(argument(argc, argv, "path", ""))
-    , allow_list(argument(argc, argv, "allow-list", "no") == "yes")
-    , self_check(argument(argc, argv, "self-check", "no") == "yes")
+    , guard(argument(argc, argv, "guard", ""))
     , metered(argument(argc, argv, "metered", "no") == "yes")
     , directory_url(argument(argc, argv, "directory", ""))
     , ca_file(argument(argc, argv, "ca-file", ""))
@@ -119,7 +117,7 @@ server::server(setup s)
     }
     tls_.emplace(asio::ssl::context::tls_server);
     install(*tls_, credentials());
-    if (setup_.allow_list)
+    if (setup_.guard == "allow-list")
         manager_.set_hosts(host_names());
 }
 
@@ -128,8 +126,9 @@ config server::options(const setup& s, const std::shared_ptr<counting_transport>
     config o;
     o.directory_url = s.directory_url.empty() ? bench_directory_url : s.directory_url;
     o.transport = ca;
-    o.limits = limits::off();
-    o.self_check.enabled = s.self_check;
+    if (s.guard != "defaults")
+        o.limits = limits::off();
+    o.self_check.enabled = s.guard == "defaults" || s.guard == "self-check";
     o.self_check.resolver = &lead_nowhere;
     o.self_check.tls_port = 1;
     return o;
@@ -159,9 +158,12 @@ void server::begin(tcp::socket socket)
 
 asio::awaitable<void> server::converse(tcp::socket socket, std::shared_ptr<meter> m)
 {
+    handshake_options o;
+    if (setup_.guard == "defaults")
+        o.client_address = socket.remote_endpoint().address();
     tls_stream stream(std::move(socket), *tls_);
     ++bad_;
-    co_await async_handshake(stream, manager_);
+    co_await async_handshake(stream, manager_, std::move(o));
     --bad_;
     ++good_;
     m->total = &good_time_;

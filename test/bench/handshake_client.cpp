@@ -17,6 +17,18 @@
 #include <vector>
 
 namespace acme::bench {
+namespace {
+
+sockaddr_in endpoint(std::uint32_t address, std::uint16_t port)
+{
+    sockaddr_in e{};
+    e.sin_family = AF_INET;
+    e.sin_port = htons(port);
+    e.sin_addr.s_addr = htonl(address);
+    return e;
+}
+
+} // namespace
 
 class handshake_client::connection
 {
@@ -25,13 +37,13 @@ public:
         : tls_(SSL_new(c.context_.get()))
         , socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
     {
-        sockaddr_in to{};
-        to.sin_family = AF_INET;
-        to.sin_port = htons(c.port_);
-        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const auto from = endpoint(c.address_, 0);
+        const auto to = endpoint(INADDR_LOOPBACK, c.port_);
         const int on = 1;
         ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        if (::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+        ::setsockopt(socket_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (::bind(socket_, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0 ||
+            ::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
             throw std::runtime_error("can't connect to the server");
         SSL_set_fd(tls_.get(), socket_);
     }
@@ -60,8 +72,9 @@ private:
     int socket_;
 };
 
-handshake_client::handshake_client(std::uint16_t port)
+handshake_client::handshake_client(std::uint16_t port, std::optional<std::uint8_t> number)
     : port_(port)
+    , address_(number ? 0x7f000100 + *number : INADDR_LOOPBACK)
     , context_(SSL_CTX_new(TLS_method()))
 {
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);

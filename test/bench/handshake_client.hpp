@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace acme::bench {
@@ -14,7 +15,8 @@ namespace acme::bench {
 class handshake_client
 {
 public:
-    explicit handshake_client(std::uint16_t port);
+    /// Its address is 127.0.0.1, or 127.0.1.`number`.
+    explicit handshake_client(std::uint16_t port, std::optional<std::uint8_t> number = std::nullopt);
 
     /// Connects, makes the handshake and reads to the end, which the server makes once it has completed its part.
     /// Whether the handshake succeeded.
@@ -28,6 +30,7 @@ private:
     class connection;
 
     std::uint16_t port_;
+    std::uint32_t address_;
     bssl::UniquePtr<SSL_CTX> context_;
 };
 
