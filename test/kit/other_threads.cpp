@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace acme::test {
@@ -23,8 +24,13 @@ bool sleeps(const std::filesystem::path& thread)
 
 bool other_threads_sleep()
 {
+    constexpr const char* folder = "/proc/self/task";
+    // The folder of each thread is a link to this one, which has two by itself.
+    struct stat links;
+    if (::stat(folder, &links) == 0 && links.st_nlink == 3)
+        return true;
     const auto own = std::to_string(::gettid());
-    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task"))
+    for (const auto& thread : std::filesystem::directory_iterator(folder))
         if (thread.path().filename() != own && !sleeps(thread.path()))
             return false;
     return true;

@@ -312,6 +312,7 @@ BOOST_AUTO_TEST_CASE(no_manager_is_idle_while_others_work)
 {
     constexpr int hosts = 40;
     trio w([](config& c) { c.max_issuances = 4; });
+    w.ca.state().options.lifetime = hours(160);
     w.ca.state().options.issuance_polls = 1;
     w.ca.state().options.retry_after = "2";
     std::vector<outcome_ptr> all;
@@ -431,6 +432,7 @@ BOOST_AUTO_TEST_CASE(a_host_that_is_given_up_during_its_refresh_is_gone_everywhe
 {
     for (const bool by_whoever_refreshes : {true, false}) {
         pair_with_doors w;
+        w.ca.state().options.lifetime = hours(160);
         w.get(host);
         w.settle();
         w.ca.state().options.issuance_polls = 1'000'000;
@@ -447,7 +449,7 @@ BOOST_AUTO_TEST_CASE(a_host_that_is_given_up_during_its_refresh_is_gone_everywhe
         w.pass(hours(2));
         BOOST_TEST((w.served(host) == nullptr && w.second.served(host) == nullptr));
         BOOST_TEST(!w.common->objects.contains(w.keys.certificate(host)));
-        w.pass(100 * day);
+        w.pass(7 * day);
         BOOST_TEST(w.asked.size() == 2U);
     }
 }
@@ -482,6 +484,7 @@ BOOST_AUTO_TEST_CASE(who_joins_serves_what_is_there)
     constexpr int hosts = 20;
     for (const std::size_t resident : {0U, 5U}) {
         weather w;
+        w.ca.state().options.lifetime = hours(160);
         w.use_disk();
         w.obtain(hosts);
         member late(w, [&](config& c) { c.max_resident = resident; });

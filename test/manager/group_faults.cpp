@@ -139,18 +139,19 @@ BOOST_FIXTURE_TEST_CASE(a_failure_of_the_store_is_nobody_elses_failure, pair_wit
 BOOST_AUTO_TEST_CASE(refreshes_wait_for_the_store_but_for_those_near_their_end)
 {
     weather alone;
+    alone.ca.state().options.lifetime = 9 * day;
     const auto common = std::make_shared<common_store>();
     const auto door = std::make_shared<store_door>(common);
     alone.await(alone.manager->async_use_store(door));
     const auto first = alone.get(host);
     alone.settle();
-    alone.pass(50 * day);
+    alone.pass(5 * day);
     door->interrupt();
     alone.settle();
-    alone.pass(20 * day);
+    alone.pass(2 * day);
     BOOST_TEST(alone.asked.size() == 1U);
     BOOST_TEST(!alone.replaced(first, host));
-    alone.pass(10 * day);
+    alone.pass(day);
     BOOST_TEST(alone.replaced(first, host));
     BOOST_TEST(alone.asked.size() == 2U);
     door->resume();
@@ -163,21 +164,22 @@ BOOST_AUTO_TEST_CASE(refreshes_wait_for_the_store_but_for_those_near_their_end)
 
 BOOST_FIXTURE_TEST_CASE(what_is_more_urgent_but_can_wait_does_not_keep_others_from_their_refresh, pair_with_doors)
 {
+    ca.state().options.lifetime = 9 * day;
     const auto first = get(host);
-    pass(40 * day);
+    pass(4 * day);
     get("b.example.com");
     settle();
     door->interrupt();
     second_door->interrupt();
-    const auto past = right_time() - day;
+    const auto past = right_time() - hours(2);
     ca.state().options.window = [&](const testing::certificate_record& c) {
         const bool is_old = c.names.front() == host;
-        return is_old ? testing::renewal_window(past + 15 * day, past + 16 * day)
-                      : testing::renewal_window(past - day, past);
+        return is_old ? testing::renewal_window(past + hours(36), past + hours(38))
+                      : testing::renewal_window(past - hours(2), past);
     };
-    pass(20 * day);
+    pass(2 * day);
     BOOST_TEST(asked.size() == 2U);
-    pass(20 * day);
+    pass(2 * day);
     BOOST_TEST(asked_for(host) >= 2U);
     BOOST_TEST(replaced(first, host));
     BOOST_TEST(asked_for("b.example.com") == 1U);

@@ -4,6 +4,7 @@
 #include "manager/state.hpp"
 #include "manager/weather.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,7 +32,7 @@ private:
     std::chrono::seconds ahead_;
 };
 
-/// A network that counts what one machine orders.
+/// A network that counts what one machine asks for.
 class counting_transport : public transport
 {
 public:
@@ -40,9 +41,15 @@ public:
     {}
 
     std::size_t orders = 0;
+    std::size_t polls = 0;
+    /// Nothing gets through.
+    bool cut = false;
 
     boost::asio::awaitable<https_response> async_exchange(https_request request) override
     {
+        if (cut)
+            throw error(make_error_code(boost::asio::error::connection_refused), "the test's network");
+        polls += request.url.find("/renewal-info/") == request.url.npos ? 0 : 1;
         orders += request.url.ends_with("/new-order") ? 1 : 0;
         return behind_->async_exchange(std::move(request));
     }
@@ -84,11 +91,15 @@ private:
     {
         config c = w.options();
         c.transport = network;
+        // Otherwise they would have one name among the group.
+        c.random = [number = next_number++] { return number; };
         c.on_event = [this](const event& e) { events.push_back(e); };
         if (change)
             change(c);
         return c;
     }
+
+    static inline std::uint64_t next_number = 1;
 
     weather& home_;
 
