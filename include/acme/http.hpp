@@ -21,9 +21,10 @@ using http_response = boost::beast::http::response<boost::beast::http::string_bo
 ///
 /// The host is the one the client asked for: of the Host field (RFC 9112 section 3.2), or of the request target where
 /// that is in absolute form. Its port is dropped, `https_port` is added where it is not 443. Path and query are kept as
-/// they are. The answer to HEAD has the length of a body, and none. Answers 400 instead where the host is absent, given twice, or neither a DNS name nor an IP address (IPv6
-/// in brackets), for CONNECT, and for a target with a character that no URL may have; so nothing of a request reaches
-/// `Location` that a URL may not contain. The body does not repeat anything of the request.
+/// they are. The answer to HEAD has the length of a body, and none. Answers 400 instead where the host is absent, given
+/// twice, or neither a DNS name nor an IP address (IPv6 in brackets), for CONNECT, and for a target with a character
+/// that no URL may have; so nothing of a request reaches `Location` that a URL may not contain. The body does not
+/// repeat anything of the request.
 ///
 /// Thread safety: any thread. Throws `std::bad_alloc` only.
 http_response redirect_http(const boost::beast::http::request_header<>& request, std::uint16_t https_port = 443);

@@ -152,9 +152,9 @@ public:
     /// Revokes the certificate at hand for a host (RFC 8555 section 7.6) and has it replaced at once, if the host is
     /// allowed. With `revocation_reason::key_compromise` it is no longer served from then on: handshakes wait for its
     /// replacement, which has another key, as every certificate has. With `cessation_of_operation` it is forgotten and
-    /// not replaced. Where others share the store, all this holds for them as well; giving a host up waits for the end of
-    /// an order of theirs. With other reasons it is served until its replacement is there. Throws `errc::no_certificate`
-    /// where there is none, and what the CA answers; then nothing has changed.
+    /// not replaced. Where others share the store, all this holds for them as well; giving a host up waits for the end
+    /// of an order of theirs. With other reasons it is served until its replacement is there. Throws
+    /// `errc::no_certificate` where there is none, and what the CA answers; then nothing has changed.
     boost::asio::awaitable<void> async_revoke(
         std::string host, revocation_reason reason = revocation_reason::unspecified);
 

@@ -115,8 +115,8 @@ public:
     virtual boost::asio::awaitable<void> async_guarded_save(std::string key, std::string value, const lock& guard);
     virtual boost::asio::awaitable<void> async_guarded_erase(std::string key, const lock& guard);
 
-    /// Saves `desired` where the object's value is `expected` (empty: where there is none), in one step. Whether it was;
-    /// if not, nothing has changed. The default takes the lock with the name of the key meanwhile: it excludes who
+    /// Saves `desired` where the object's value is `expected` (empty: where there is none), in one step. Whether it
+    /// was; if not, nothing has changed. The default takes the lock with the name of the key meanwhile: it excludes who
     /// calls `async_exchange` for that key in the same way, and nobody else.
     virtual boost::asio::awaitable<bool> async_exchange(
         std::string key, std::optional<std::string> expected, std::string desired);
@@ -149,8 +149,8 @@ std::shared_ptr<store> make_memory_store();
 /// Two processes, or two stores, may use one file: a save takes over what the other has saved meanwhile, so neither
 /// loses an object of the other's; of an object that both save, the last one stays. They, and their subscriptions, hear
 /// of each other only then. `async_exchange` compares with what was heard.
-/// A file that somebody damages in between is not overwritten: saves fail (`errc::damaged_state`) until it is removed or
-/// mended. One that is removed is written anew.
+/// A file that somebody damages in between is not overwritten: saves fail (`errc::damaged_state`) until it is removed
+/// or mended. One that is removed is written anew.
 boost::asio::awaitable<std::shared_ptr<store>> async_open_file_store(std::filesystem::path path);
 
 /// A folder with a file for each object: for servers beyond some hundreds of hosts. A change costs one small file,

@@ -20,8 +20,8 @@ struct weather
     time_point start{};
     time_point outage_begin{};
     time_point outage_end{};
-    /// Of the certificates issued before this moment two in three are to be replaced; the CA says so by its windows from
-    /// then on, and revokes them five days later.
+    /// Of the certificates issued before this moment two in three are to be replaced; the CA says so by its windows
+    /// from then on, and revokes them five days later.
     time_point mass_revocation{};
 };
 
@@ -72,8 +72,7 @@ public:
 private:
     suggested_window window_of(std::size_t host, const validity& v, time_point now) const noexcept;
     std::optional<refusal> outage(std::size_t host) const;
-    std::optional<refusal> exceeded(
-        std::size_t host, const validity* replaced, bool names_replaced, time_point now);
+    std::optional<refusal> exceeded(std::size_t host, const validity* replaced, bool names_replaced, time_point now);
     void count(time_point now);
 
     weather weather_;

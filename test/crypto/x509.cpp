@@ -4,9 +4,9 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <algorithm>
-
 #include <openssl/err.h>
+
+#include <algorithm>
 
 namespace acme::test {
 

@@ -1,7 +1,7 @@
-#include "check.hpp"
-
-#include "crypto/jose.hpp"
 #include "store/archive.hpp"
+
+#include "check.hpp"
+#include "crypto/jose.hpp"
 
 #include <acme/error.hpp>
 

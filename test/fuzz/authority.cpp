@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "server/authority.hpp"
+
+#include "check.hpp"
 
 using namespace acme;
 

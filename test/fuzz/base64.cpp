@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "crypto/base64.hpp"
+
+#include "check.hpp"
 
 using namespace acme;
 

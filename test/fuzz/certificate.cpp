@@ -1,5 +1,4 @@
 #include "check.hpp"
-
 #include "crypto/pem.hpp"
 
 #include <acme/certificate.hpp>
@@ -11,12 +10,11 @@ using namespace acme;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     const auto input = fuzz::text(data, size);
-    static const auto own = key::from_pem(
-        "-----BEGIN PRIVATE KEY-----\n"
-        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyi4MeCLgzKUtP3zG\n"
-        "z7815i6XGBBrJCiYcm9RLYR3jUGhRANCAASLTTG4GMVEP73/ytseoNZbbDzYkWeo\n"
-        "m1PEfLS3yKbxlr1+hxnlJ35nOITQ/qGaTX1Q5v9XJRxBgeH2PMksGoPh\n"
-        "-----END PRIVATE KEY-----\n");
+    static const auto own = key::from_pem("-----BEGIN PRIVATE KEY-----\n"
+                                          "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyi4MeCLgzKUtP3zG\n"
+                                          "z7815i6XGBBrJCiYcm9RLYR3jUGhRANCAASLTTG4GMVEP73/ytseoNZbbDzYkWeo\n"
+                                          "m1PEfLS3yKbxlr1+hxnlJ35nOITQ/qGaTX1Q5v9XJRxBgeH2PMksGoPh\n"
+                                          "-----END PRIVATE KEY-----\n");
     fuzz::check(own.has_value());
     std::string why;
     if (!certificate::from_pem(input, *own, why))

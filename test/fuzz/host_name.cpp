@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "protocol/host_name.hpp"
+
+#include "check.hpp"
 
 using namespace acme;
 

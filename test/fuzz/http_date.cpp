@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "protocol/http_date.hpp"
+
+#include "check.hpp"
 
 using namespace acme;
 

@@ -1,5 +1,4 @@
 #include "check.hpp"
-
 #include "crypto/pem.hpp"
 
 #include <acme/key.hpp>

@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "protocol/link.hpp"
+
+#include "check.hpp"
 #include "protocol/url.hpp"
 
 #include <algorithm>
@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 {
     const auto input = fuzz::text(data, size);
     const auto line_end = std::min(input.find('\n'), input.size());
-    const std::array<std::string, 2> fields{std::string(input.substr(0, line_end)), std::string(input.substr(line_end))};
+    const std::array<std::string, 2> fields{
+        std::string(input.substr(0, line_end)), std::string(input.substr(line_end))};
     const auto found = links(fields, "alternate", "https://ca.example/acme/cert/1");
     fuzz::check(found.size() <= 10);
     for (const auto& url : found)

@@ -1,5 +1,4 @@
 #include "check.hpp"
-
 #include "protocol/resource.hpp"
 
 using namespace acme;

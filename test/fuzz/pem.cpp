@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "crypto/pem.hpp"
+
+#include "check.hpp"
 
 using namespace acme;
 
@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::check(blocks->size() <= most);
     for (const auto& block : *blocks) {
         const auto again = parse_pem(write_pem(block.label, block.der), most);
-        fuzz::check(again && again->size() == 1 && again->front().label == block.label && again->front().der == block.der);
+        fuzz::check(
+            again && again->size() == 1 && again->front().label == block.label && again->front().der == block.der);
     }
     return 0;
 }

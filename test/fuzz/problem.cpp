@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "protocol/problem.hpp"
+
+#include "check.hpp"
 
 using namespace acme;
 

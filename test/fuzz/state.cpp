@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "manager/state.hpp"
+
+#include "check.hpp"
 
 #include <acme/error.hpp>
 
@@ -13,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto input = fuzz::text(data, size);
     static const state_keys keys("https://ca.test/directory");
     const std::string host = "a.example";
-    for (const auto& name : {keys.account(), keys.limits(), keys.certificate(host), keys.order(host), keys.failure(host),
-             state_keys::hosts()}) {
+    for (const auto& name : {keys.account(), keys.limits(), keys.certificate(host), keys.order(host),
+             keys.failure(host), state_keys::hosts()}) {
         state s;
         try {
             decode_object(s, keys, name, input, "the fuzzer");

@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "protocol/timestamp.hpp"
+
+#include "check.hpp"
 
 using namespace acme;
 

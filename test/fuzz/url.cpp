@@ -1,6 +1,6 @@
-#include "check.hpp"
-
 #include "protocol/url.hpp"
+
+#include "check.hpp"
 
 using namespace acme;
 

@@ -190,8 +190,8 @@ BOOST_AUTO_TEST_CASE(a_client_resumes_its_session_at_another_node)
     request.input = "GET / HTTP/1.0\r\nHost: " + host(0) + "\r\n\r\n";
     request.keep_input_open = true;
     const auto connects = [&](std::size_t node, std::vector<std::string> how, const std::string& expected) {
-        std::vector<std::string> command{"openssl", "s_client", "-connect",
-            "127.0.0.1:" + std::to_string(group.port(node)), "-servername", host(0)};
+        std::vector<std::string> command{
+            "openssl", "s_client", "-connect", "127.0.0.1:" + std::to_string(group.port(node)), "-servername", host(0)};
         command.insert(command.end(), how.begin(), how.end());
         const auto done = run_process(command, request);
         return done.out.find(expected) != std::string::npos;
@@ -202,7 +202,8 @@ BOOST_AUTO_TEST_CASE(a_client_resumes_its_session_at_another_node)
             std::filesystem::remove(session);
             return connects(0, {version, "-sess_out", session}, "New, TLSv1") &&
                 connects(1, {version, "-sess_in", session}, "Reused, TLSv1");
-        }), version);
+        }),
+            version);
         BOOST_TEST(connects(2, {version, "-sess_in", session}, "Reused, TLSv1"), version);
     }
     BOOST_TEST(ca.orders() == 1U);

@@ -67,8 +67,8 @@ private:
 
 struct site_options
 {
-    /// The directory, the trust in the CA and the event sink are the site's; there are neither limits nor self-checks by
-    /// default.
+    /// The directory, the trust in the CA and the event sink are the site's; there are neither limits nor self-checks
+    /// by default.
     acme::config config;
     int threads = 1;
     /// With a single thread only: see `site::requests`.

@@ -470,9 +470,8 @@ BOOST_FIXTURE_TEST_CASE(the_allow_list_is_the_groups, trio)
     // Nobody corrects anybody for ever; what is saved are signs of life.
     const auto saves = [this] {
         const auto all = disk->operations();
-        return std::count_if(all.begin(), all.end(), [](const auto& o) {
-            return o.operation == operation::save && o.key.find("/nodes/") == o.key.npos;
-        });
+        return std::count_if(all.begin(), all.end(),
+            [](const auto& o) { return o.operation == operation::save && o.key.find("/nodes/") == o.key.npos; });
     };
     const auto before = saves();
     pass(minutes(5));
