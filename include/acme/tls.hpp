@@ -66,7 +66,9 @@ struct server_context_options
     std::vector<std::string> protocols{"http/1.1"};
     /// Whether TLS 1.2 is spoken, with forward-secret AEAD cipher suites only, beside TLS 1.3.
     bool tls_1_2 = true;
-    /// Session ticket keys to share with other contexts or machines; empty: the context has its own.
+    /// Session ticket keys to share with other contexts or machines; empty: the context has its own. A session is
+    /// resumed where clients are verified (`set_verify_mode`) only if it was made where they are; contexts that trust
+    /// different CAs for it need keys, or session id contexts, of their own.
     std::shared_ptr<acme::ticket_keys> ticket_keys;
 
     server_context_options() = default;

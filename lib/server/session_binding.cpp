@@ -36,10 +36,13 @@ bool bind_session_to_server_name(ssl_st* tls, shown_as shown) noexcept
     const folded_server_name name(tls);
     std::size_t own_size = 0;
     const auto* own = SSL_get0_session_id_context(tls, &own_size);
+    // A session that was made without asking the client for its certificate does not get past a server that asks.
+    const auto verified = SSL_get_verify_mode(tls);
     // Shorter than a digest, so that the two are never the same.
-    if (own_size == 0 && shown == shown_as::named && name.size < SHA256_DIGEST_LENGTH)
+    if (own_size == 0 && shown == shown_as::named && verified == SSL_VERIFY_NONE && name.size < SHA256_DIGEST_LENGTH)
         return SSL_set_session_id_context(tls, name.octets.data(), name.size) == 1;
-    const std::array<std::uint8_t, 2> prefix{static_cast<std::uint8_t>(shown), static_cast<std::uint8_t>(own_size)};
+    const std::array<std::uint8_t, 3> prefix{
+        static_cast<std::uint8_t>(shown), static_cast<std::uint8_t>(verified), static_cast<std::uint8_t>(own_size)};
     std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest;
     SHA256_CTX state;
     SHA256_Init(&state);

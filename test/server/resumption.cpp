@@ -113,6 +113,25 @@ BOOST_DATA_TEST_CASE(an_applications_session_id_contexts_still_tell_sessions_apa
     BOOST_TEST(!b.run(connect(other.server.port(), again("a.example", first))).resumed);
 }
 
+BOOST_DATA_TEST_CASE(no_session_gets_past_the_verification_of_clients, data::make(versions), version)
+{
+    bench b;
+    many_hosts open(b, {"a.example"}), verifying(b, {"a.example"});
+    server_context_options options;
+    options.ticket_keys = std::make_shared<ticket_keys>();
+    for (auto* each : {&open, &verifying})
+        each->server.context = make_server_context(each->credentials, options);
+    verifying.server.context.set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+    auto first = b.run(connect(open.server.port(), client_offer("a.example", version)));
+    BOOST_TEST_REQUIRE(first.session);
+    BOOST_TEST(b.run(connect(open.server.port(), again("a.example", first))).resumed);
+    auto second = b.run(connect(verifying.server.port(), again("a.example", first)));
+    BOOST_TEST(!second.resumed);
+    BOOST_TEST(second.text == "");
+    wait_for_ends(b, verifying.server.ends, 1);
+    BOOST_TEST(bool(verifying.server.ends[0].code));
+}
+
 BOOST_DATA_TEST_CASE(a_host_that_is_no_longer_served_resumes_nothing, data::make(versions), version)
 {
     bench b;
