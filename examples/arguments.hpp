@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <initializer_list>
 #include <iostream>
 #include <map>
@@ -13,22 +14,31 @@
 #include <utility>
 #include <vector>
 
-// `--name value` pairs of a command line, and the words that are left.
+// `--name value` pairs of a command line, and the words that are left. --help prints the usage and ends the program.
 class arguments
 {
 public:
-    arguments(int argc, char** argv, std::initializer_list<std::string_view> names)
+    arguments(int argc, char** argv, const std::string& usage, std::initializer_list<std::string_view> names,
+        std::initializer_list<std::string_view> repeatable = {})
     {
         for (int i = 1; i < argc; ++i) {
             std::string word = argv[i];
+            if (word == "--help" || word == "-h") {
+                std::cout << usage;
+                std::exit(0);
+            }
             if (!word.starts_with("--")) {
                 words_.push_back(word);
                 continue;
             }
-            if (std::find(names.begin(), names.end(), word) == names.end())
+            const bool repeats = std::find(repeatable.begin(), repeatable.end(), word) != repeatable.end();
+            if (!repeats && std::find(names.begin(), names.end(), word) == names.end())
                 throw std::invalid_argument("unknown option " + word);
-            if (++i == argc)
+            // An empty one is most often a variable of the shell that is not set.
+            if (++i == argc || *argv[i] == '\0')
                 throw std::invalid_argument(word + " needs a value");
+            if (!repeats && has(word))
+                throw std::invalid_argument(word + " is given twice");
             values_.emplace(word, argv[i]);
         }
     }
@@ -58,6 +68,15 @@ public:
         return value == "on";
     }
 
+    // A number from `least` to `most`.
+    unsigned get_number(const std::string& name, unsigned otherwise, unsigned least, unsigned most) const;
+
+    void require(const std::string& name, const std::string& needed) const
+    {
+        if (has(name) && !has(needed))
+            throw std::invalid_argument(name + " needs " + needed);
+    }
+
     const std::vector<std::string>& words() const { return words_; }
 
     void refuse_words() const
@@ -79,6 +98,15 @@ inline unsigned parse_number(const std::string& text, unsigned least, unsigned m
         throw std::invalid_argument(
             "not a number from " + std::to_string(least) + " to " + std::to_string(most) + ": " + text);
     return number;
+}
+
+inline unsigned arguments::get_number(const std::string& name, unsigned otherwise, unsigned least, unsigned most) const
+{
+    try {
+        return has(name) ? parse_number(get(name), least, most) : otherwise;
+    } catch (const std::invalid_argument& e) {
+        throw std::invalid_argument(name + ": " + e.what());
+    }
 }
 
 // 127.0.0.1:443 or [::1]:443

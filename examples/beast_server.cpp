@@ -81,7 +81,10 @@ asio::awaitable<void> accept_clients(tcp::acceptor& acceptor, asio::ssl::context
 
 int main(int argc, char** argv)
 try {
-    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--self-check", "--cache"});
+    arguments given(argc, argv,
+        "usage: beast_server [--https ADDR:PORT] [--directory URL] [--ca-bundle FILE] [--self-check on|off] "
+        "[--cache PATH]\n",
+        {"--https", "--directory", "--ca-bundle", "--self-check", "--cache"});
     given.refuse_words();
     acme::config options;
     options.directory_url = given.get("--directory", options.directory_url);

@@ -10,7 +10,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/multiple_exceptions.hpp>
 
 #include <fcntl.h>
 #include <filesystem>
@@ -47,6 +46,17 @@ acme::http_response nothing_here(const acme::http_request&)
     return acme::http_response(boost::beast::http::status::not_found, 11);
 }
 
+// Ends the server by the manager's end, whatever came of the work.
+asio::awaitable<void> finish(acme::manager& certificates, asio::awaitable<void> work, std::exception_ptr& failure)
+{
+    try {
+        co_await std::move(work);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    co_await certificates.async_shutdown();
+}
+
 asio::awaitable<void> run(acme::manager& certificates, const arguments& given)
 {
     using namespace asio::experimental::awaitable_operators;
@@ -60,30 +70,23 @@ asio::awaitable<void> run(acme::manager& certificates, const arguments& given)
     if (!cache.place.empty())
         co_await use_store(certificates, cache);
     auto obtained = obtain(certificates, given.words(), folder);
-    // The server listens before the other begins; whichever ends first ends both.
+    // The server listens before the other begins, and ends with it.
     auto server = acme::async_serve_https(certificates, nothing_here, options);
-    auto finish = [](acme::manager& m, asio::awaitable<void> work) -> asio::awaitable<void> {
-        co_await std::move(work);
-        co_await m.async_shutdown();
-    };
-    std::exception_ptr first;
-    try {
-        co_await (std::move(server) && finish(certificates, std::move(obtained)));
-    } catch (const asio::multiple_exceptions& e) {
-        first = e.first_exception();
-    }
-    if (first)
-        std::rethrow_exception(first);
+    std::exception_ptr failure;
+    co_await (std::move(server) && finish(certificates, std::move(obtained), failure));
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 } // namespace
 
 int main(int argc, char** argv)
 try {
-    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--cache", "--out"});
+    const std::string usage = "usage: obtain [--https ADDR:PORT] [--directory URL] [--ca-bundle FILE] [--cache PATH] "
+                              "[--out FOLDER] HOST...\n";
+    arguments given(argc, argv, usage, {"--https", "--directory", "--ca-bundle", "--cache", "--out"});
     if (given.words().empty())
-        throw std::invalid_argument("usage: obtain [--https ADDR:PORT] [--directory URL] [--ca-bundle FILE] "
-                                    "[--cache PATH] [--out FOLDER] HOST...");
+        throw std::invalid_argument(usage + "no HOST is given");
     acme::config options;
     options.directory_url = given.get("--directory", options.directory_url);
     options.https.ca_file = given.get("--ca-bundle");

@@ -28,6 +28,8 @@ struct store_settings
     explicit store_settings(std::string place_ = {})
         : place(std::move(place_))
     {}
+
+    bool is_shared() const { return place.starts_with("etcd://") || place.starts_with("etcds://"); }
 };
 
 inline std::string environment(const char* name)
@@ -61,26 +63,29 @@ inline boost::asio::awaitable<std::shared_ptr<acme::store>> open_place(std::stri
     return is_folder ? acme::async_open_directory_store(path) : acme::async_open_file_store(path);
 }
 
-inline boost::asio::awaitable<std::shared_ptr<acme::store>> open_store(store_settings s)
+// As it is there, encrypted or not.
+inline boost::asio::awaitable<std::shared_ptr<acme::store>> open_bare_store(store_settings s)
 {
     const auto executor = co_await boost::asio::this_coro::executor;
     std::shared_ptr<acme::store> store;
-    const bool shared = s.place.starts_with("etcd://") || s.place.starts_with("etcds://");
-    if (shared && !s.copy.empty()) {
+    if (s.is_shared() && !s.copy.empty()) {
         auto copy = co_await open_place(s.copy);
         store = acme::make_cached_store(acme::make_etcd_store(executor, etcd_at(s)), copy);
-    } else if (shared) {
+    } else if (s.is_shared()) {
         store = co_await acme::async_open_etcd_store(executor, etcd_at(s));
     } else {
         store = co_await open_place(s.place);
     }
-    if (!s.key_file.empty())
-        store = acme::make_encrypted_store(store, acme::read_encryption_keys(s.key_file));
     co_return store;
+}
+
+inline std::shared_ptr<acme::store> encrypt(std::shared_ptr<acme::store> bare, const store_settings& s)
+{
+    return s.key_file.empty() ? bare : acme::make_encrypted_store(bare, acme::read_encryption_keys(s.key_file));
 }
 
 inline boost::asio::awaitable<void> use_store(acme::manager& certificates, store_settings s)
 {
-    auto store = co_await open_store(std::move(s));
-    co_await certificates.async_use_store(std::move(store));
+    auto bare = co_await open_bare_store(s);
+    co_await certificates.async_use_store(encrypt(std::move(bare), s));
 }

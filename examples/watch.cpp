@@ -8,7 +8,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <cerrno>
@@ -50,7 +49,9 @@ void store(const std::filesystem::path& path, const std::string& state)
     std::filesystem::rename(temporary, path);
 }
 
-asio::awaitable<void> store_changes(acme::manager& certificates, std::filesystem::path path)
+// Ends with the manager. What can't be stored ends the manager, and the server with it.
+asio::awaitable<void> store_changes(
+    acme::manager& certificates, std::filesystem::path path, std::exception_ptr& failure)
 {
     auto changes = certificates.watch();
     try {
@@ -61,8 +62,11 @@ asio::awaitable<void> store_changes(acme::manager& certificates, std::filesystem
         }
     } catch (const acme::error& e) {
         if (e.code() != make_error_code(acme::errc::shut_down))
-            throw;
+            failure = std::current_exception();
+    } catch (...) {
+        failure = std::current_exception();
     }
+    co_await certificates.async_shutdown();
 }
 
 acme::http_response hello(const acme::http_request&)
@@ -76,21 +80,19 @@ asio::awaitable<void> run(acme::manager& certificates, acme::serve_options optio
 {
     using namespace asio::experimental::awaitable_operators;
     auto server = acme::async_serve_https(certificates, hello, options);
-    std::exception_ptr first;
-    try {
-        co_await (std::move(server) && store_changes(certificates, path));
-    } catch (const asio::multiple_exceptions& e) {
-        first = e.first_exception();
-    }
-    if (first)
-        std::rethrow_exception(first);
+    std::exception_ptr failure;
+    co_await (std::move(server) && store_changes(certificates, path, failure));
+    if (failure)
+        std::rethrow_exception(failure);
 }
 
 } // namespace
 
 int main(int argc, char** argv)
 try {
-    arguments given(argc, argv, {"--https", "--directory", "--ca-bundle", "--self-check", "--state"});
+    arguments given(argc, argv,
+        "usage: watch [--https ADDR:PORT] [--directory URL] [--ca-bundle FILE] [--self-check on|off] [--state FILE]\n",
+        {"--https", "--directory", "--ca-bundle", "--self-check", "--state"});
     given.refuse_words();
     std::filesystem::path path = given.get("--state", "certificates.state");
     acme::config options;

@@ -2,6 +2,9 @@
 
 #include <acme/store.hpp>
 
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -53,7 +56,7 @@ struct encryption_options
 /// begin with # count for nothing. Throws `acme::error` with the file's name and the number of the line.
 ///
 /// A new key is put in the second line first, at all machines that share the store; then it is made the first line
-/// everywhere; and the old one is removed once every object has been saved again.
+/// everywhere; then `async_encrypt_again` is called; and then the old one is removed.
 encryption_options read_encryption_keys(const std::filesystem::path& file);
 
 /// Objects encrypted with AES-256-GCM on their way to another store: what it holds is of no use without the key, and
@@ -71,5 +74,15 @@ encryption_options read_encryption_keys(const std::filesystem::path& file);
 /// Thread safety, cancellation, locks, subscriptions: those of the store behind. A change to an object that can't be
 ///     decrypted is told as `store_change::kind::anything`.
 std::shared_ptr<store> make_encrypted_store(std::shared_ptr<store> behind, encryption_options options);
+
+/// Encrypts with the current key what the store behind an encrypted one holds under accepted keys, or as plain text
+/// where that is accepted: whatever is not saved for years would be under the old key for as long. Objects that
+/// somebody else saves at the same time are left to him. Returns how many objects were encrypted again.
+///
+/// Errors: those of the store; where objects could not be decrypted, `errc::damaged_state` for one of them, once all
+///     others are done.
+/// Cancellation: terminal, between two objects and within what the store can cancel.
+/// Lifetime: it may be awaited after `behind` was given away.
+boost::asio::awaitable<std::size_t> async_encrypt_again(std::shared_ptr<store> behind, encryption_options options);
 
 } // namespace acme

@@ -2,6 +2,7 @@
 
 #include "protocol/host_name.hpp"
 #include "protocol/printable.hpp"
+#include "store/encryption.hpp"
 
 #include <acme/error.hpp>
 
@@ -48,6 +49,8 @@ public:
     {
         boost::system::error_code ec;
         auto value = json::parse(json::string_view(text.data(), text.size()), ec);
+        if (is_encrypted(text))
+            fail("is encrypted, and no key was given");
         if (ec || !value.is_object())
             fail("is not a JSON object");
         object_ = std::move(value.get_object());

@@ -2,6 +2,7 @@
 
 #include <acme/encrypted_store.hpp>
 
+#include <exception>
 #include <utility>
 
 namespace acme {
@@ -145,7 +146,43 @@ private:
     shared_parts all_;
 };
 
+asio::awaitable<bool> encrypt_again(std::shared_ptr<store> behind, const encryption& cipher, std::string key)
+{
+    auto stored = co_await behind->async_load(key);
+    if (!stored || cipher.is_current(*stored))
+        co_return false;
+    std::string renewed = cipher.encrypt(key, cipher.decrypt(key, *stored));
+    co_return co_await behind->async_exchange(std::move(key), std::move(stored), std::move(renewed));
+}
+
+// One object that can't be decrypted does not keep the others from it.
+asio::awaitable<std::size_t> encrypt_all_again(std::shared_ptr<store> behind, std::shared_ptr<const encryption> cipher)
+{
+    std::size_t count = 0;
+    std::exception_ptr failure;
+    std::string everything;
+    const auto keys = co_await behind->async_list(std::move(everything));
+    for (const auto& key : keys) {
+        try {
+            const bool done = co_await encrypt_again(behind, *cipher, key);
+            count += done ? 1 : 0;
+        } catch (const error& e) {
+            if (e.code() != errc::damaged_state)
+                throw;
+            failure = std::current_exception();
+        }
+    }
+    if (failure)
+        std::rethrow_exception(failure);
+    co_return count;
+}
+
 } // namespace
+
+asio::awaitable<std::size_t> async_encrypt_again(std::shared_ptr<store> behind, encryption_options options)
+{
+    return encrypt_all_again(std::move(behind), std::make_shared<const encryption>(std::move(options)));
+}
 
 std::shared_ptr<store> make_encrypted_store(std::shared_ptr<store> behind, encryption_options options)
 {

@@ -120,6 +120,11 @@ encryption_options read_encryption_keys(const std::filesystem::path& file)
     return options;
 }
 
+bool is_encrypted(std::string_view stored) noexcept
+{
+    return stored.starts_with(magic);
+}
+
 encryption::encryption(encryption_options options)
     : keys_(std::move(options.accepted))
     , accept_plain_text_(options.accept_plain_text)
@@ -144,9 +149,14 @@ std::string encryption::encrypt(std::string_view name, std::string_view value) c
         base64url_encode(aead_seal(k.secret_->octets, value, associated_text(k.id(), name)));
 }
 
+bool encryption::is_current(std::string_view stored) const noexcept
+{
+    return is_encrypted(stored) && stored.substr(magic.size()).starts_with(keys_.front().id() + ' ');
+}
+
 std::string encryption::decrypt(std::string_view name, std::string_view stored) const
 {
-    if (!stored.starts_with(magic)) {
+    if (!is_encrypted(stored)) {
         if (!accept_plain_text_)
             refuse(name, "is not encrypted");
         return std::string(stored);

@@ -1,6 +1,7 @@
 #include "integration/clients.hpp"
 
 #include <acme/certificate.hpp>
+#include <acme/encrypted_store.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -144,13 +145,25 @@ BOOST_AUTO_TEST_CASE(https_server_refuses_bad_options_and_ports_that_are_taken)
 {
     for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{{"--nonsense", "1"}, {"--https"},
              {"--https", "nowhere"}, {"--https", "127.0.0.1:70000"}, {"--threads", "0"}, {"--limits", "some"},
-             {"--own-chain", "/dev/null"}, {"word"}}) {
+             {"--own-chain", "/dev/null"}, {"--cache", ""}, {"--cache", "a", "--cache", "b"},
+             {"--cache-key", "/dev/null"}, {"--cache", "a", "--cache-copy", "b"}, {"--cache", "a", "--lease", "5"},
+             {"--redirect-port", "0"}, {"word"}}) {
         std::vector<std::string> command{example("https_server")};
         command.insert(command.end(), bad.begin(), bad.end());
         auto done = run_process(command, {}, 5s);
         BOOST_TEST(done.exit_code == 2, bad[0]);
         BOOST_TEST(done.err.find("usage:") != std::string::npos);
+        BOOST_TEST(done.err.find(bad[0]) != std::string::npos, done.err);
     }
+    for (const char* name : {"https_server", "obtain", "watch", "beast_server"}) {
+        auto help = run_process({example(name), "--help"}, {}, 5s);
+        BOOST_TEST(help.exit_code == 0);
+        BOOST_TEST(help.out.starts_with("usage: " + std::string(name)), help.out);
+    }
+    auto no_key =
+        run_process({example("https_server"), "--own-chain", "/dev/null", "--own-key", "/nonexistent"}, {}, 5s);
+    BOOST_TEST(no_key.exit_code == 1);
+    BOOST_TEST(no_key.err.find("/nonexistent: No such file") != std::string::npos, no_key.err);
     auto& ca = shared_ca();
     auto server = start_server("https_server", ca);
     auto second = run_process(server_command("https_server", ca), {}, 5s);
@@ -181,6 +194,49 @@ BOOST_AUTO_TEST_CASE(https_server_restarts_without_its_ca)
     auto peer = s_client("restart.example", ca.tls_port(), root);
     BOOST_TEST(peer.verified, peer.text);
     BOOST_TEST(peer.certificate == certificate);
+}
+
+BOOST_AUTO_TEST_CASE(https_server_encrypts_again_what_is_under_an_old_key)
+{
+    temporary_folder folder;
+    auto& ca = shared_ca();
+    const auto cache = (folder / "cache").native() + "/", keys = (folder / "keys").native();
+    const auto old_key = encryption_key::generate(), new_key = encryption_key::generate();
+    const std::vector<std::string> options{"--cache", cache, "--cache-key", keys};
+    write_whole_file(keys, old_key.text() + "\n");
+    std::string certificate;
+    {
+        auto server = start_server("https_server", ca, options);
+        certificate = certificate_of("rotated.example", ca);
+        BOOST_TEST((end_of(server) == 0), server.all());
+    }
+    auto without = run_process(server_command("https_server", ca, {"--cache", cache}), {}, 10s);
+    BOOST_TEST(without.exit_code == 1);
+    BOOST_TEST(without.err.find("is encrypted, and no key was given") != std::string::npos, without.err);
+    write_whole_file(keys, new_key.text() + "\n" + old_key.text() + "\n");
+    {
+        auto server = start_server("https_server", ca, options);
+        BOOST_TEST(server.wait_for_text("objects encrypted again: "), server.all());
+        BOOST_TEST((end_of(server) == 0), server.all());
+    }
+    write_whole_file(keys, new_key.text() + "\n");
+    auto server = start_server("https_server", ca, options);
+    BOOST_TEST(certificate_of("rotated.example", ca) == certificate);
+    BOOST_TEST((end_of(server) == 0), server.all());
+}
+
+BOOST_AUTO_TEST_CASE(https_server_redirects_to_the_port_that_it_is_told)
+{
+    auto& ca = shared_ca();
+    auto server = start_server("https_server", ca, {"--http", "127.0.0.1:0", "--redirect-port", "443"});
+    const auto line = server.all();
+    const auto begin = line.find("http://");
+    BOOST_TEST_REQUIRE(begin != std::string::npos);
+    const auto where = line.substr(begin, line.find_first_of(" \n", begin) - begin);
+    auto got = run_process(
+        {"curl", "-s", "-o", "/dev/null", "-w", "%{redirect_url}", "-H", "Host: a.example", where + "/page"});
+    BOOST_TEST(got.out == "https://a.example/page");
+    BOOST_TEST((end_of(server) == 0), server.all());
 }
 
 BOOST_AUTO_TEST_CASE(https_server_survives_kill_9_at_any_moment)
@@ -297,6 +353,7 @@ BOOST_AUTO_TEST_CASE(obtain_writes_pem_files)
     auto refused = run_process(server_command("obtain", ca, {"--out", folder.path().native(), "no_host"}), {}, 10s);
     BOOST_TEST(refused.exit_code == 1);
     BOOST_TEST(lines_with(refused.err, "\n") == 1U, refused.err);
+    BOOST_TEST(refused.err.find("no_host") != std::string::npos, refused.err);
 }
 
 BOOST_AUTO_TEST_CASE(watch_stores_and_restores)
@@ -318,6 +375,16 @@ BOOST_AUTO_TEST_CASE(watch_stores_and_restores)
     BOOST_TEST(certificate_of("watch.example", ca) == certificate);
     BOOST_TEST(ca.orders() == orders);
     BOOST_TEST((end_of(server) == 0), server.all());
+}
+
+BOOST_AUTO_TEST_CASE(watch_says_why_it_can_not_store)
+{
+    auto& ca = shared_ca();
+    auto server = start_server("watch", ca, {"--state", "/nonexistent/state"});
+    // The account is what it can't store first.
+    s_client("nowhere.example", ca.tls_port(), ca.root_file());
+    BOOST_TEST((server.wait(15s) == 1));
+    BOOST_TEST(server.err().find("/nonexistent/state") != std::string::npos, server.err());
 }
 
 BOOST_AUTO_TEST_CASE(hello_https_listens_at_443_and_80_or_says_why_not)

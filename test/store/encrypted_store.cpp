@@ -102,6 +102,36 @@ BOOST_AUTO_TEST_CASE(keys_are_rotated)
     BOOST_TEST(has(refusal, next.id()));
 }
 
+BOOST_AUTO_TEST_CASE(everything_is_encrypted_again_before_a_key_is_given_up)
+{
+    bench b;
+    const auto next = encryption_key::generate(), lost = encryption_key::generate();
+    const auto old = b.with(b.key);
+    for (int n = 0; n != 20; ++n)
+        run(old->async_save("old/" + std::to_string(n), std::to_string(n)));
+    run(b.with(next)->async_save("new", "1"));
+    run(b.behind->async_save("plain", "2"));
+    const std::string untouched = b.stored("new");
+    encryption_options options(next);
+    options.accepted.push_back(b.key);
+    const auto e = failure_of([&] { run(async_encrypt_again(b.behind, options)); });
+    BOOST_TEST_REQUIRE(e.has_value());
+    BOOST_TEST(has(e->what(), "the object plain is not encrypted"), e->what());
+    const auto only = b.with(next);
+    for (int n = 0; n != 20; ++n)
+        BOOST_TEST((run(only->async_load("old/" + std::to_string(n))) == std::to_string(n)));
+    BOOST_TEST(b.stored("new") == untouched);
+
+    options.accept_plain_text = true;
+    BOOST_TEST(run(async_encrypt_again(b.behind, options)) == 1U);
+    BOOST_TEST((run(only->async_load("plain")) == "2"));
+    BOOST_TEST(run(async_encrypt_again(b.behind, options)) == 0U);
+    run(b.with(lost)->async_save("old/7", "7"));
+    run(old->async_save("old/8", "8"));
+    BOOST_TEST(failure_of([&] { run(async_encrypt_again(b.behind, options)); }).has_value());
+    BOOST_TEST((run(only->async_load("old/8")) == "8"));
+}
+
 BOOST_AUTO_TEST_CASE(plain_text_is_refused_or_taken_over)
 {
     bench b;
