@@ -151,6 +151,21 @@ BOOST_AUTO_TEST_CASE(without_etcd_a_node_starts_from_its_copy_or_says_at_once_wh
     BOOST_TEST(ca.orders() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_signal_ends_a_start_that_waits_for_etcd)
+{
+    const pebble ca;
+    etcd_cluster etcd;
+    server_group group(example_server(), ca, {etcd.address(0)}, {});
+    group.kill(0);
+    etcd.freeze(0);
+    process server(group.command(0));
+    BOOST_TEST(!server.wait(1s));
+    server.signal(SIGTERM);
+    BOOST_TEST((server.wait(5s) == 0), server.all());
+    BOOST_TEST(server.err() == "");
+    etcd.thaw(0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace

@@ -50,6 +50,22 @@ BOOST_AUTO_TEST_CASE(an_unknown_authority_is_refused)
     check_refused(w, "127.0.0.1", "the certificate is refused");
 }
 
+// A server that closes, and one that speaks no TLS.
+BOOST_AUTO_TEST_CASE(what_fails_before_there_is_a_certificate_is_not_blamed_on_it)
+{
+    for (const std::string said : {"", "HTTP/1.1 400 Bad Request\r\n\r\n"}) {
+        wire w;
+        w.serve([&](tls_stream& s, std::size_t) -> asio::awaitable<void> {
+            co_await asio::async_write(s.next_layer(), asio::buffer(said), asio::use_awaitable);
+        });
+        w.server->plain = true;
+        const auto e = w.failure_of(w.get());
+        BOOST_REQUIRE(e);
+        BOOST_TEST(std::string(e->what()).find("certificate") == std::string::npos, e->what());
+        BOOST_TEST(std::string(e->what()).find("127.0.0.1:") != std::string::npos, e->what());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_systems_authorities_do_not_know_a_private_ca)
 {
     wire w;
