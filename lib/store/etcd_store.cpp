@@ -67,18 +67,27 @@ asio::awaitable<std::optional<std::string>> load(shared_parts all, std::string k
     co_return std::optional<std::string>(std::move(value));
 }
 
+asio::awaitable<void> change(shared_parts all, std::string kind, json::object request)
+{
+    etcd_transaction transaction;
+    transaction.then(kind, std::move(request));
+    const etcd_answer answer = co_await etcd_fence::async_write(all->fence, std::move(transaction));
+    if (!answer.succeeded)
+        throw error(make_error_code(errc::store_unavailable), step, "an answer that does not fit the question");
+}
+
 asio::awaitable<void> save(shared_parts all, std::string key, std::string value)
 {
     check_object(key, value);
-    json::object message = etcd_put(all->key(key), value);
-    co_await all->gateway->async_call("/v3/kv/put", std::move(message));
+    json::object request = etcd_put(all->key(key), value);
+    co_await change(all, "request_put", std::move(request));
 }
 
 asio::awaitable<void> erase(shared_parts all, std::string key)
 {
     check_key(key);
-    json::object message = etcd_delete(all->key(key));
-    co_await all->gateway->async_call("/v3/kv/deleterange", std::move(message));
+    json::object request = etcd_delete(all->key(key));
+    co_await change(all, "request_delete_range", std::move(request));
 }
 
 asio::awaitable<std::vector<std::string>> list(shared_parts all, std::string prefix)
@@ -110,7 +119,7 @@ asio::awaitable<void> change_under_lock(
     transaction.when(etcd_created_at(guard.key(), guard.revision())).then(kind, std::move(request));
     bool done = guard.held();
     if (done) {
-        const etcd_answer answer = co_await all->gateway->async_call("/v3/kv/txn", std::move(transaction.message));
+        const etcd_answer answer = co_await etcd_fence::async_write(all->fence, std::move(transaction));
         done = answer.succeeded;
     }
     if (done)
@@ -152,7 +161,7 @@ asio::awaitable<bool> exchange(
     transaction.when(expected ? etcd_has_value(place, *expected) : etcd_created_at(place, 0));
     transaction.then("request_put", etcd_put(place, desired));
     const etcd_answer answer =
-        co_await all->gateway->async_call("/v3/kv/txn", std::move(transaction.message), repetition::until_sent);
+        co_await etcd_fence::async_write(all->fence, std::move(transaction), repetition::until_sent);
     co_return answer.succeeded;
 }
 

@@ -11,7 +11,9 @@
 #include <boost/asio/write.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -49,11 +51,13 @@ public:
         asio::post(io_, asio::use_future([this, all] { keeping_ = all; })).get();
     }
 
-    // The answers to what was kept.
+    // The answers to what was kept, the last first: the worst order.
     std::vector<std::string> deliver()
     {
         std::vector<std::string> answers;
-        for (const std::string& request : kept()) {
+        auto requests = kept();
+        std::reverse(requests.begin(), requests.end());
+        for (const std::string& request : requests) {
             tcp::socket socket(io_);
             socket.connect(member_);
             asio::write(socket, asio::buffer(request));
@@ -180,7 +184,7 @@ BOOST_AUTO_TEST_CASE(a_cancelled_claim_that_arrives_after_its_release_is_none)
     run(b.node->async_lock("host")).reset();
     BOOST_TEST(soon([&] { return b.claims() == 1; }));
     b.deliver();
-    BOOST_TEST(b.claims() == 1U);
+    BOOST_TEST_REQUIRE(b.claims() == 1U);
     BOOST_TEST(run(b.node->async_lock("host"))->held());
 }
 
@@ -192,7 +196,89 @@ BOOST_AUTO_TEST_CASE(a_repeated_claim_that_arrives_after_its_release_is_none)
     run(b.node->async_lock("host")).reset();
     BOOST_TEST(soon([&] { return b.claims() == 1; }));
     b.deliver();
-    BOOST_TEST(b.claims() == 1U);
+    BOOST_TEST_REQUIRE(b.claims() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_written_later_stays)
+{
+    using change = std::function<void(const etcd_node&, const store::lock&)>;
+    const change save_old = [](const etcd_node& n, const store::lock&) { run(n->async_save("a", "old")); };
+    const change save_new = [](const etcd_node& n, const store::lock&) { run(n->async_save("a", "new")); };
+    const change erase = [](const etcd_node& n, const store::lock&) { run(n->async_erase("a")); };
+    const change save_old_guarded = [](const etcd_node& n, const store::lock& guard) {
+        run(n->async_guarded_save("a", "old", guard));
+    };
+    const change save_new_guarded = [](const etcd_node& n, const store::lock& guard) {
+        run(n->async_guarded_save("a", "new", guard));
+    };
+    const change erase_guarded = [](const etcd_node& n, const store::lock& guard) {
+        run(n->async_guarded_erase("a", guard));
+    };
+    const change exchange_old = [](const etcd_node& n, const store::lock&) {
+        BOOST_CHECK_THROW(run(n->async_exchange("a", std::nullopt, "old")), error);
+    };
+    struct row
+    {
+        change first, second;
+        std::optional<std::string> at_last;
+    };
+    const row table[] = {
+        {save_old, save_new, "new"},
+        {save_old, erase, std::nullopt},
+        {erase, save_new, "new"},
+        {save_old_guarded, save_new_guarded, "new"},
+        {save_old_guarded, erase_guarded, std::nullopt},
+        {erase_guarded, save_new_guarded, "new"},
+        {exchange_old, erase, std::nullopt},
+    };
+    for (const row& r : table) {
+        bench b;
+        const auto lock = run(b.node->async_lock("host"));
+        b.network.keep(true);
+        r.first(b.node, *lock);
+        r.second(b.node, *lock);
+        BOOST_TEST((run(b.node->async_load("a")) == r.at_last));
+        b.deliver();
+        BOOST_TEST((run(b.node->async_load("a")) == r.at_last), "row " << &r - table);
+        BOOST_TEST(lock->held());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_save_that_failed_is_not_carried_out_after_the_next)
+{
+    slow_network network(shared_etcd().address(0));
+    auto options = options_for(shared_etcd());
+    options.endpoints = {network.endpoint()};
+    options.operation_timeout = 300ms;
+    const etcd_node node(options);
+    run(node->async_save("b", "1"));
+    network.keep(true);
+    const auto failed = failure_of([&] { run(node->async_save("a", "old")); });
+    BOOST_TEST((failed && failed->code() == errc::store_unavailable));
+    network.keep(false);
+    run(node->async_save("b", "2"));
+    BOOST_TEST(network.deliver().size() == 1U);
+    BOOST_TEST(!run(node->async_load("a")).has_value());
+}
+
+// A process that was ended while its request was under way, and is started again.
+BOOST_AUTO_TEST_CASE(a_save_of_the_process_before_is_not_carried_out_after_the_first)
+{
+    slow_network network(shared_etcd().address(0));
+    auto options = options_for(shared_etcd());
+    options.endpoints = {network.endpoint()};
+    options.operation_timeout = 300ms;
+    {
+        const etcd_node before(options);
+        run(before->async_load("a"));
+        network.keep(true);
+        BOOST_CHECK_THROW(run(before->async_save("a", "old")), error);
+        network.keep(false);
+    }
+    const etcd_node node(options);
+    run(node->async_save("a", "new"));
+    BOOST_TEST(network.deliver().size() == 1U);
+    BOOST_TEST((run(node->async_load("a")) == "new"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
