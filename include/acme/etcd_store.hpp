@@ -63,8 +63,11 @@ etcd_options parse_etcd_url(std::string_view url);
 /// need be; where etcd has compacted that away, the receiver is told `store_change::kind::anything`. All subscriptions
 /// and waiting locks share one connection, which is there while they are.
 ///
-/// A save that is cancelled, or fails for want of an answer, may still happen later (but not a guarded one, once the
-/// lock was lost). `async_exchange` is not repeated where it may have happened already; it throws then.
+/// A write is repeated at other members where one gives no answer; what that one does with it later, once it is back,
+/// has no effect. For that each write compares the key PREFIX/fence, which the next one changes. A save that is
+/// cancelled, or fails for want of an answer, may still happen later, but not once a write that this store began after
+/// it has succeeded (nor a guarded one, once the lock was lost). `async_exchange` is not repeated where it may have
+/// happened already; it throws then.
 ///
 /// Errors: `errc::store_unavailable` when no member gives an answer within the time limits, with each member's address
 ///     and cause; permission_denied where etcd refuses the user; `errc::damaged_state` for an object that is not text.

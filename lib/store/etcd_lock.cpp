@@ -89,8 +89,10 @@ std::int64_t etcd_lock::revision() const noexcept
     return claim_->revision;
 }
 
-etcd_locks::etcd_locks(std::shared_ptr<etcd_gateway> gateway, std::shared_ptr<etcd_watcher> watcher, std::string prefix)
+etcd_locks::etcd_locks(std::shared_ptr<etcd_gateway> gateway, std::shared_ptr<etcd_fence> fence,
+    std::shared_ptr<etcd_watcher> watcher, std::string prefix)
     : gateway_(std::move(gateway))
+    , fence_(std::move(fence))
     , watcher_(std::move(watcher))
     , leases_(std::make_shared<etcd_leases>(gateway_, [w = watcher_] { w->wake_all(); }))
     , prefix_(std::move(prefix))
@@ -123,16 +125,17 @@ asio::awaitable<std::unique_ptr<store::lock>> etcd_locks::async_lock(std::shared
 // Puts the key where it is not there yet, as it may be when the request is repeated. True where it is the first.
 asio::awaitable<bool> etcd_locks::enter(std::shared_ptr<etcd_locks> self, etcd_lock::claim& c)
 {
-    etcd_transaction transaction(etcd_created_at(c.key, 0));
-    transaction.then("request_put", etcd_put(c.key, "", c.lease().id()))
+    etcd_transaction transaction;
+    transaction.when(etcd_created_at(c.key, 0))
+        .then("request_put", etcd_put(c.key, "", c.lease().id()))
         .then("request_range", etcd_first_created(c.prefix))
         .then("request_range", etcd_get(c.key))
         .otherwise("request_range", etcd_get(c.key))
         .otherwise("request_range", etcd_first_created(c.prefix))
         .otherwise("request_range", etcd_get(c.key));
     c.entered = true;
-    const etcd_answer answer = co_await self->gateway_->async_call("/v3/kv/txn", std::move(transaction.message));
-    if (answer.responses.size() != 3 || answer.responses[1].all.empty() || answer.responses[2].all.empty())
+    const etcd_answer answer = co_await etcd_fence::async_write(self->fence_, std::move(transaction));
+    if (answer.responses.size() < 3 || answer.responses[1].all.empty() || answer.responses[2].all.empty())
         throw error(make_error_code(errc::store_unavailable), step, "an answer that does not fit the question");
     c.revision = answer.responses[2].all.front().create_revision;
     co_return answer.responses[1].all.front().key == c.key;
@@ -144,8 +147,9 @@ asio::awaitable<bool> etcd_locks::wait_for_turn(std::shared_ptr<etcd_locks> self
     std::string predecessor;
     std::unique_ptr<etcd_watcher::departure> departure;
     for (;;) {
-        etcd_transaction transaction(etcd_created_at(c.key, c.revision));
-        transaction.then("request_range", etcd_last_created(c.prefix, c.revision - 1));
+        etcd_transaction transaction;
+        transaction.when(etcd_created_at(c.key, c.revision))
+            .then("request_range", etcd_last_created(c.prefix, c.revision - 1));
         const etcd_answer answer = co_await self->gateway_->async_call("/v3/kv/txn", std::move(transaction.message));
         if (!answer.succeeded)
             co_return false;
@@ -168,10 +172,12 @@ asio::awaitable<void> etcd_locks::release(std::shared_ptr<etcd_locks> self, std:
     while (c->lease().held()) {
         const auto left = std::chrono::duration_cast<steady_clock::duration>(c->lease().remaining());
         try {
-            json::object message = etcd_delete(c->key);
-            co_await self->gateway_->async_call("/v3/kv/deleterange", std::move(message),
+            etcd_transaction transaction;
+            transaction.then("request_delete_range", etcd_delete(c->key));
+            const auto answer = co_await etcd_fence::async_write(self->fence_, std::move(transaction),
                 etcd_gateway::repetition::until_answered, steady_clock::now() + left);
-            co_return;
+            if (answer.succeeded)
+                co_return;
         } catch (const boost::system::system_error&) {
             // Repeated until the lease has ended, and the key with it.
         }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "store/etcd_fence.hpp"
 #include "store/etcd_lease.hpp"
 #include "store/etcd_watcher.hpp"
 #include "store/key_lock.hpp"
@@ -42,7 +43,8 @@ class etcd_locks
 {
 public:
     /// Their keys begin with `prefix`.
-    etcd_locks(std::shared_ptr<etcd_gateway> gateway, std::shared_ptr<etcd_watcher> watcher, std::string prefix);
+    etcd_locks(std::shared_ptr<etcd_gateway> gateway, std::shared_ptr<etcd_fence> fence,
+        std::shared_ptr<etcd_watcher> watcher, std::string prefix);
 
     static boost::asio::awaitable<std::unique_ptr<store::lock>> async_lock(
         std::shared_ptr<etcd_locks> self, std::string name);
@@ -55,6 +57,7 @@ private:
     static boost::asio::awaitable<void> release(std::shared_ptr<etcd_locks> self, std::unique_ptr<etcd_lock::claim> c);
 
     const std::shared_ptr<etcd_gateway> gateway_;
+    const std::shared_ptr<etcd_fence> fence_;
     const std::shared_ptr<etcd_watcher> watcher_;
     const std::shared_ptr<etcd_leases> leases_;
     const std::string prefix_;

@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 
 #include <charconv>
+#include <limits>
 #include <utility>
 
 namespace acme {
@@ -50,12 +51,12 @@ json::object ordered_by_creation(std::string_view prefix, const char* order)
     return o;
 }
 
-json::object comparison(std::string_view key, const char* target)
+json::object comparison(std::string_view key, const char* target, const char* result)
 {
     json::object o;
     o["key"] = base64(key);
     o["target"] = target;
-    o["result"] = "EQUAL";
+    o["result"] = result;
     return o;
 }
 
@@ -253,25 +254,44 @@ json::object etcd_delete(std::string_view key)
 
 json::object etcd_created_at(std::string_view key, std::int64_t revision)
 {
-    json::object o = comparison(key, "CREATE");
+    json::object o = comparison(key, "CREATE", "EQUAL");
     o["create_revision"] = number(revision);
+    return o;
+}
+
+json::object etcd_changed_at(std::string_view key, std::int64_t revision)
+{
+    json::object o = comparison(key, "MOD", "EQUAL");
+    o["mod_revision"] = number(revision);
     return o;
 }
 
 json::object etcd_has_value(std::string_view key, std::string_view value)
 {
-    json::object o = comparison(key, "VALUE");
+    json::object o = comparison(key, "VALUE", "EQUAL");
     o["value"] = base64(value);
     return o;
 }
 
-etcd_transaction::etcd_transaction(json::object comparison)
+json::object etcd_unchanged_since(std::string_view key, std::int64_t revision)
 {
-    json::array all;
-    all.push_back(std::move(comparison));
-    message["compare"] = std::move(all);
+    constexpr auto last = std::numeric_limits<std::int64_t>::max();
+    json::object o = comparison(key, "MOD", "LESS");
+    o["mod_revision"] = number(revision < last ? revision + 1 : last);
+    return o;
+}
+
+etcd_transaction::etcd_transaction()
+{
+    message["compare"] = json::array();
     message["success"] = json::array();
     message["failure"] = json::array();
+}
+
+etcd_transaction& etcd_transaction::when(json::object comparison)
+{
+    message["compare"].get_array().push_back(std::move(comparison));
+    return *this;
 }
 
 etcd_transaction& etcd_transaction::then(std::string_view kind, json::object request)

@@ -34,14 +34,18 @@ boost::json::object etcd_last_created(std::string_view prefix, std::int64_t revi
 boost::json::object etcd_put(std::string_view key, std::string_view value, std::int64_t lease = 0);
 boost::json::object etcd_delete(std::string_view key);
 
-/// A comparison of a transaction: the key was created at that revision (0: it is not there), or has that value.
+/// A comparison of a transaction: the key was created at that revision, or changed last (0: it is not there); or it has
+/// not changed after it.
 boost::json::object etcd_created_at(std::string_view key, std::int64_t revision);
+boost::json::object etcd_changed_at(std::string_view key, std::int64_t revision);
 boost::json::object etcd_has_value(std::string_view key, std::string_view value);
+boost::json::object etcd_unchanged_since(std::string_view key, std::int64_t revision);
 /// The operations of a transaction; `kind` is "request_range", "request_put" or "request_delete_range".
 struct etcd_transaction
 {
-    explicit etcd_transaction(boost::json::object comparison);
+    etcd_transaction();
 
+    etcd_transaction& when(boost::json::object comparison);
     etcd_transaction& then(std::string_view kind, boost::json::object request);
     etcd_transaction& otherwise(std::string_view kind, boost::json::object request);
 

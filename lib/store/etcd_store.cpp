@@ -26,14 +26,16 @@ struct parts
     parts(const asio::any_io_executor& executor, etcd_options options)
         : prefix(options.prefix + "/")
         , gateway(std::make_shared<etcd_gateway>(asio::make_strand(executor), std::move(options)))
+        , fence(std::make_shared<etcd_fence>(gateway, prefix + "fence"))
         , watcher(std::make_shared<etcd_watcher>(gateway, prefix, "objects/"))
-        , locks(std::make_shared<etcd_locks>(gateway, watcher, prefix + "locks/"))
+        , locks(std::make_shared<etcd_locks>(gateway, fence, watcher, prefix + "locks/"))
     {}
 
     std::string key(std::string_view name) const { return prefix + "objects/" + std::string(name); }
 
     const std::string prefix;
     const std::shared_ptr<etcd_gateway> gateway;
+    const std::shared_ptr<etcd_fence> fence;
     const std::shared_ptr<etcd_watcher> watcher;
     const std::shared_ptr<etcd_locks> locks;
 };
@@ -65,18 +67,27 @@ asio::awaitable<std::optional<std::string>> load(shared_parts all, std::string k
     co_return std::optional<std::string>(std::move(value));
 }
 
+asio::awaitable<void> change(shared_parts all, std::string kind, json::object request)
+{
+    etcd_transaction transaction;
+    transaction.then(kind, std::move(request));
+    const etcd_answer answer = co_await etcd_fence::async_write(all->fence, std::move(transaction));
+    if (!answer.succeeded)
+        throw error(make_error_code(errc::store_unavailable), step, "an answer that does not fit the question");
+}
+
 asio::awaitable<void> save(shared_parts all, std::string key, std::string value)
 {
     check_object(key, value);
-    json::object message = etcd_put(all->key(key), value);
-    co_await all->gateway->async_call("/v3/kv/put", std::move(message));
+    json::object request = etcd_put(all->key(key), value);
+    co_await change(all, "request_put", std::move(request));
 }
 
 asio::awaitable<void> erase(shared_parts all, std::string key)
 {
     check_key(key);
-    json::object message = etcd_delete(all->key(key));
-    co_await all->gateway->async_call("/v3/kv/deleterange", std::move(message));
+    json::object request = etcd_delete(all->key(key));
+    co_await change(all, "request_delete_range", std::move(request));
 }
 
 asio::awaitable<std::vector<std::string>> list(shared_parts all, std::string prefix)
@@ -104,11 +115,11 @@ asio::awaitable<std::vector<std::string>> list(shared_parts all, std::string pre
 asio::awaitable<void> change_under_lock(
     shared_parts all, std::string kind, json::object request, const etcd_lock& guard, std::string key)
 {
-    etcd_transaction transaction(etcd_created_at(guard.key(), guard.revision()));
-    transaction.then(kind, std::move(request));
+    etcd_transaction transaction;
+    transaction.when(etcd_created_at(guard.key(), guard.revision())).then(kind, std::move(request));
     bool done = guard.held();
     if (done) {
-        const etcd_answer answer = co_await all->gateway->async_call("/v3/kv/txn", std::move(transaction.message));
+        const etcd_answer answer = co_await etcd_fence::async_write(all->fence, std::move(transaction));
         done = answer.succeeded;
     }
     if (done)
@@ -146,10 +157,11 @@ asio::awaitable<bool> exchange(
 {
     check_object(key, desired);
     const std::string place = all->key(key);
-    etcd_transaction transaction(expected ? etcd_has_value(place, *expected) : etcd_created_at(place, 0));
+    etcd_transaction transaction;
+    transaction.when(expected ? etcd_has_value(place, *expected) : etcd_created_at(place, 0));
     transaction.then("request_put", etcd_put(place, desired));
     const etcd_answer answer =
-        co_await all->gateway->async_call("/v3/kv/txn", std::move(transaction.message), repetition::until_sent);
+        co_await etcd_fence::async_write(all->fence, std::move(transaction), repetition::until_sent);
     co_return answer.succeeded;
 }
 

@@ -152,6 +152,29 @@ BOOST_AUTO_TEST_CASE(who_gives_up_waiting_leaves_the_line)
     BOOST_TEST_REQUIRE(third.has_it(1s));
 }
 
+// At whatever moment of a claim it comes.
+BOOST_AUTO_TEST_CASE(a_claim_that_is_cancelled_leaves_nothing_in_the_way)
+{
+    const auto options = options_for(shared_etcd());
+    const etcd_node node(options);
+    const auto keeps_the_lease = run(node->async_lock("other"));
+    std::size_t cancelled = 0;
+    for (int n = 0; n != 300; ++n) {
+        const std::string name = "host/" + std::to_string(n);
+        waiting_for claim(node, name);
+        const auto end = steady_clock::now() + 50us * (n % 30);
+        while (steady_clock::now() < end)
+            ;
+        claim.cancel();
+        cancelled += failure_of([&] { claim.get().reset(); }).has_value();
+        waiting_for next(node, name);
+        BOOST_TEST_REQUIRE(next.has_it(1s), name);
+        next.get().reset();
+    }
+    BOOST_TEST(cancelled > 0U);
+    BOOST_TEST(soon([&] { return keys_of(options) == 1; }));
+}
+
 BOOST_AUTO_TEST_CASE(a_lock_is_held_for_as_long_as_it_is_wanted)
 {
     const auto options = options_for(shared_etcd());

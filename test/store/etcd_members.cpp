@@ -130,6 +130,34 @@ BOOST_AUTO_TEST_CASE(a_member_that_hangs_is_left)
     cluster.thaw(0);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_member_kept_while_it_hung_is_not_carried_out_later)
+{
+    auto& cluster = three_members();
+    for (const bool leader : {false, true}) {
+        const std::size_t frozen = (cluster.leader() + (leader ? 0 : 1)) % 3;
+        auto options = options_for(cluster);
+        std::rotate(
+            options.endpoints.begin(), options.endpoints.begin() + static_cast<long>(frozen), options.endpoints.end());
+        options.request_timeout = 1s;
+        const etcd_node node(options);
+        run(node->async_save("a", "first"));
+        const auto lock = run(node->async_lock("host"));
+        cluster.freeze(frozen);
+        asio::thread_pool pool(1);
+        auto saved = asio::co_spawn(pool, node->async_save("a", "old"), asio::use_future);
+        auto guarded = asio::co_spawn(pool, node->async_guarded_save("b", "old", *lock), asio::use_future);
+        saved.get();
+        guarded.get();
+        run(node->async_save("a", "new"));
+        run(node->async_guarded_save("b", "new", *lock));
+        cluster.thaw(frozen);
+        // Long enough for what it kept.
+        std::this_thread::sleep_for(1500ms);
+        BOOST_TEST((run(node->async_load("a")) == "new"));
+        BOOST_TEST((run(node->async_load("b")) == "new"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(opening_fails_at_once_where_nobody_answers)
 {
     const reserved_port nobody;

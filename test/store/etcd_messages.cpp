@@ -18,10 +18,12 @@ BOOST_AUTO_TEST_CASE(a_prefix_ends_before_the_next_one)
 BOOST_AUTO_TEST_CASE(numbers_are_texts_and_octets_base64)
 {
     BOOST_TEST(boost::json::serialize(etcd_put("k", "v", 7)) == R"({"key":"aw==","value":"dg==","lease":"7"})");
-    etcd_transaction t(etcd_created_at("k", 3));
+    etcd_transaction t;
+    t.when(etcd_created_at("k", 3)).when(etcd_unchanged_since("f", 4));
     t.then("request_put", etcd_put("k", "")).otherwise("request_range", etcd_get("k"));
     BOOST_TEST(boost::json::serialize(t.message) ==
-        R"({"compare":[{"key":"aw==","target":"CREATE","result":"EQUAL","create_revision":"3"}],)"
+        R"({"compare":[{"key":"aw==","target":"CREATE","result":"EQUAL","create_revision":"3"},)"
+        R"({"key":"Zg==","target":"MOD","result":"LESS","mod_revision":"5"}],)"
         R"("success":[{"request_put":{"key":"aw==","value":""}}],"failure":[{"request_range":{"key":"aw=="}}]})");
 }
 
