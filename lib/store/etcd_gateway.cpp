@@ -55,25 +55,30 @@ http_client_options client_options(const etcd_options& options)
     return o;
 }
 
-// What no other member would judge differently.
-bool is_final(int code) noexcept
+bool contains(const std::string& text, const char* part) noexcept
 {
-    switch (code) {
+    return text.find(part) != std::string::npos;
+}
+
+// What no other member would judge differently. A precondition is one of the member, such as to be no learner.
+bool is_final(const etcd_refusal& r) noexcept
+{
+    switch (r.code) {
     case etcd_refusal::invalid_argument:
     case etcd_refusal::not_found:
     case etcd_refusal::permission_denied:
-    case etcd_refusal::failed_precondition:
-    case etcd_refusal::out_of_range: return true;
-    default: return false;
+    case etcd_refusal::out_of_range: return !r.text.empty();
+    default: return contains(r.text, "authentication is not enabled");
     }
 }
 
-// etcd has no code of its own for these.
+// etcd has no code of its own for these. Old are tokens from before users or roles changed, and the last words
+// those of the first 3.4.
 bool concerns_token(const etcd_refusal& r) noexcept
 {
-    return r.code == etcd_refusal::unauthenticated || r.text.find("invalid auth token") != std::string::npos ||
-        r.text.find("user name is empty") != std::string::npos ||
-        r.text.find("revision in header is old") != std::string::npos;
+    return r.code == etcd_refusal::unauthenticated || contains(r.text, "invalid auth token") ||
+        contains(r.text, "user name is empty") || contains(r.text, "revision of auth store is old") ||
+        contains(r.text, "revision in header is old");
 }
 
 } // namespace
@@ -243,6 +248,7 @@ asio::awaitable<etcd_gateway::attempt> etcd_gateway::try_at(
             judge(a, o.header);
         } else {
             const auto response = co_await client_.async_exchange(members_[member], std::move(request), until, outcome);
+            a.sent = true;
             judge(a, response);
         }
     } catch (const error& e) {
@@ -250,8 +256,8 @@ asio::awaitable<etcd_gateway::attempt> etcd_gateway::try_at(
             throw error(e.code(), step);
         a.code = e.code();
         a.cause = e.explanation();
+        a.sent = outcome.sent;
     }
-    a.sent = outcome.sent;
     if (a.result == verdict::answered && a.answer.revision > revision_)
         revision_ = a.answer.revision;
     co_return a;
@@ -275,10 +281,12 @@ void etcd_gateway::judge(attempt& a, const https_response& response) const
     // Only leases are not found.
     a.code = make_error_code(refusal.code == etcd_refusal::not_found ? errc::lock_lost : errc::store_unavailable);
     a.cause = refusal.text.empty() ? "HTTP status " + std::to_string(response.status) : refusal.text;
+    // A member that could not has not.
+    a.sent = a.sent && refusal.code != etcd_refusal::failed_precondition;
     if (concerns_token(refusal))
         a.result = verdict::unauthenticated;
     else
-        a.result = is_final(refusal.code) && !refusal.text.empty() ? verdict::refused : verdict::failed;
+        a.result = is_final(refusal) ? verdict::refused : verdict::failed;
     if (refusal.code == etcd_refusal::permission_denied || a.result == verdict::unauthenticated)
         a.code = make_error_code(boost::system::errc::permission_denied);
 }

@@ -149,6 +149,13 @@ std::string etcd_cluster::call(const std::string& path, const std::string& json,
     return run_process({"curl", "-s", "--max-time", "5", "-d", json, endpoint(n) + path}).out;
 }
 
+std::string etcd_cluster::call_as(const std::string& token, const std::string& path, const std::string& json) const
+{
+    return run_process(
+        {"curl", "-s", "--max-time", "5", "-H", "Authorization: " + token, "-d", json, endpoint(0) + path})
+        .out;
+}
+
 void etcd_cluster::enable_authentication(const std::string& password)
 {
     call("/v3/auth/user/add", R"({"name":"root","password":")" + password + "\"}");

@@ -55,6 +55,8 @@ public:
 
     /// POST to the gateway: the answer's body, whatever it is. Not with TLS.
     std::string call(const std::string& path, const std::string& json, std::size_t member = 0) const;
+    /// The same with a token.
+    std::string call_as(const std::string& token, const std::string& path, const std::string& json) const;
     /// Demands the user root with this password from now on.
     void enable_authentication(const std::string& password);
     /// Forgets all older revisions.
