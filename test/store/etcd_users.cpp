@@ -23,6 +23,7 @@ struct pki
         certify("other", "-x509 -days 2 -subj /CN=other -addext basicConstraints=critical,CA:TRUE");
         sign("server", "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n");
         sign("client", "extendedKeyUsage=clientAuth\n");
+        sign("nameless", "extendedKeyUsage=clientAuth\n", "/O=client");
     }
 
     void shell(const std::string& command) const
@@ -40,12 +41,21 @@ struct pki
             ".pem " + how);
     }
 
-    void sign(const std::string& name, const std::string& extensions) const
+    void sign(const std::string& name, const std::string& extensions, std::string subject = {}) const
     {
-        certify(name, "-subj /CN=" + name);
+        certify(name, "-subj " + (subject.empty() ? "/CN=" + name : subject));
         write_whole_file(folder / (name + ".ext"), extensions);
         shell("openssl x509 -req -in " + name + ".pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile " +
             name + ".ext -out " + name + ".crt");
+    }
+
+    etcd_setup setup() const
+    {
+        etcd_setup s;
+        s.certificate_file = folder / "server.crt";
+        s.key_file = folder / "server.key";
+        s.client_ca_file = folder / "ca.pem";
+        return s;
     }
 
     temporary_folder folder;
@@ -92,11 +102,7 @@ BOOST_AUTO_TEST_CASE(users_have_passwords_and_messages_do_not)
 BOOST_AUTO_TEST_CASE(members_and_clients_have_certificates)
 {
     const pki made;
-    etcd_setup setup;
-    setup.certificate_file = made.folder / "server.crt";
-    setup.key_file = made.folder / "server.key";
-    setup.client_ca_file = made.folder / "ca.pem";
-    const etcd_cluster cluster(setup);
+    const etcd_cluster cluster(made.setup());
     auto options = options_for(cluster);
     options.ca_file = made.folder / "ca.pem";
     options.certificate_file = made.folder / "client.crt";
@@ -119,6 +125,35 @@ BOOST_AUTO_TEST_CASE(members_and_clients_have_certificates)
     const auto untrusted = opening();
     BOOST_TEST_REQUIRE(untrusted.has_value());
     BOOST_TEST(contains(*untrusted, "the certificate is refused"), untrusted->what());
+}
+
+// etcd's gateway refuses certificates with a common name once there are users.
+BOOST_AUTO_TEST_CASE(users_have_certificates_without_a_common_name)
+{
+    const pki made;
+    const etcd_cluster cluster(made.setup());
+    const auto curl = [&](const std::string& path, const std::string& json) {
+        made.shell("curl -sf --cacert ca.pem --cert client.crt --key client.key -d '" + json + "' " +
+            cluster.endpoint(0) + path);
+    };
+    curl("/v3/auth/user/add", R"({"name":"root","password":"correct horse"})");
+    curl("/v3/auth/role/add", R"({"name":"root"})");
+    curl("/v3/auth/user/grant", R"({"user":"root","role":"root"})");
+    curl("/v3/auth/enable", "{}");
+    auto options = options_for(cluster);
+    options.ca_file = made.folder / "ca.pem";
+    options.user = "root";
+    options.password = "correct horse";
+    asio::thread_pool pool(1);
+    const auto opening = [&](const std::string& name) {
+        options.certificate_file = made.folder / (name + ".crt");
+        options.key_file = made.folder / (name + ".key");
+        return failure_of([&] { run(async_open_etcd_store(pool.get_executor(), options)); });
+    };
+    BOOST_TEST(!opening("nameless"));
+    const auto named = opening("client");
+    BOOST_TEST_REQUIRE(named.has_value());
+    BOOST_TEST(contains(*named, "HTTP status 400: CommonName of client"), named->what());
 }
 
 // The key of JWT tokens, which have the revision of the users and roles in them.
