@@ -107,6 +107,11 @@ void etcd_cluster::kill(std::size_t n)
     members_[n]->running->kill();
 }
 
+void etcd_cluster::erase_disk(std::size_t n)
+{
+    std::filesystem::remove_all(members_[n]->data / "data");
+}
+
 void etcd_cluster::start(std::size_t n)
 {
     start(std::vector{n});

@@ -45,6 +45,7 @@ public:
 
     /// SIGKILL; and starts it again with what it had on its disk, or with nothing.
     void kill(std::size_t member);
+    void erase_disk(std::size_t member);
     void start(std::size_t member);
     /// The same of several at once, where one alone would not answer.
     void start(const std::vector<std::size_t>& members);

@@ -93,6 +93,39 @@ BOOST_AUTO_TEST_CASE(a_member_that_hangs_is_left)
     cluster.thaw(0);
 }
 
+BOOST_AUTO_TEST_CASE(a_short_lease_outlives_a_member_that_hangs)
+{
+    auto& cluster = three_members();
+    const auto options = options_for(cluster);
+    for (const std::size_t frozen : {cluster.leader(), (cluster.leader() + 1) % 3}) {
+        auto first = options;
+        std::swap(first.endpoints[0], first.endpoints[frozen]);
+        const etcd_node holder(first);
+        const auto lock = run(holder->async_lock("host" + std::to_string(frozen)));
+        cluster.freeze(frozen);
+        const auto end = steady_clock::now() + 2 * options.lease_duration;
+        while (lock->held() && steady_clock::now() < end)
+            std::this_thread::sleep_for(20ms);
+        BOOST_TEST(lock->held());
+        cluster.thaw(frozen);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_a_hanging_member_delayed_is_held)
+{
+    auto& cluster = three_members();
+    auto options = options_for(cluster);
+    options.request_timeout = 2 * options.lease_duration;
+    options.operation_timeout = 3 * options.request_timeout;
+    const std::size_t frozen = (cluster.leader() + 1) % 3;
+    std::swap(options.endpoints[0], options.endpoints[frozen]);
+    const etcd_node node(options);
+    cluster.freeze(frozen);
+    const auto lock = run(node->async_lock("host"));
+    BOOST_TEST(lock->held());
+    cluster.thaw(frozen);
+}
+
 BOOST_AUTO_TEST_CASE(opening_fails_at_once_where_nobody_answers)
 {
     const reserved_port nobody;

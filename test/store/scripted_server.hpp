@@ -26,15 +26,24 @@ using asio::ip::tcp;
 class scripted_server
 {
 public:
-    /// The answer to a request with this head; repeated for ever where it says so.
+    enum class ending
+    {
+        /// The connection ends.
+        end,
+        /// Nothing more is sent.
+        silence,
+        /// The same again and again.
+        repetition
+    };
+    /// The answer to a request with this head.
     struct answer
     {
         std::string text;
-        bool for_ever = false;
+        ending then = ending::end;
 
-        answer(std::string t, bool repeat = false)
+        answer(std::string t, ending e = ending::end)
             : text(std::move(t))
-            , for_ever(repeat)
+            , then(e)
         {}
     };
     using script = std::function<answer(const std::string& head)>;
@@ -71,9 +80,10 @@ private:
         const answer a = script_(head);
         do
             co_await asio::async_write(socket, asio::buffer(a.text), asio::use_awaitable);
-        while (a.for_ever);
+        while (a.then == ending::repetition);
         boost::system::error_code ignored;
-        socket.shutdown(tcp::socket::shutdown_send, ignored);
+        if (a.then == ending::end)
+            socket.shutdown(tcp::socket::shutdown_send, ignored);
         // Octets that nobody reads would reset the connection before the answer arrived.
         for (std::string rest; !ignored;)
             co_await asio::async_read_until(
