@@ -26,7 +26,8 @@ struct etcd_options
     std::string password;
     /// PEM file with the trust anchors for https endpoints, instead of the system's.
     std::string ca_file;
-    /// PEM files with the client's certificate chain and its key, where etcd demands them.
+    /// PEM files with the client's certificate chain and its key, where etcd demands them. Together with users, the
+    /// certificate's subject must have no common name: etcd's gateway refuses those which have one.
     std::string certificate_file;
     std::string key_file;
     /// Connecting to one member, including TLS.
@@ -61,7 +62,8 @@ etcd_options parse_etcd_url(std::string_view url);
 ///
 /// `watch` hears of every change by anybody. After a broken connection it goes on where it was, at another member if
 /// need be; where etcd has compacted that away, the receiver is told `store_change::kind::anything`. All subscriptions
-/// and waiting locks share one connection, which is there while they are.
+/// and waiting locks share one connection, which is there while they are. A member that hangs is noticed after three
+/// request timeouts. After etcd was restored to an older state, the receiver is told `anything` too.
 ///
 /// A write is repeated at other members where one gives no answer; what that one does with it later, once it is back,
 /// has no effect. For that each write compares the key PREFIX/fence, which the next one changes. A save that is

@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <time.h>
 #include <utility>
 
 namespace acme {
@@ -55,28 +56,40 @@ http_client_options client_options(const etcd_options& options)
     return o;
 }
 
-// What no other member would judge differently.
-bool is_final(int code) noexcept
+bool contains(const std::string& text, const char* part) noexcept
 {
-    switch (code) {
+    return text.find(part) != std::string::npos;
+}
+
+// What no other member would judge differently. A precondition is one of the member, such as to be no learner.
+bool is_final(const etcd_refusal& r) noexcept
+{
+    switch (r.code) {
     case etcd_refusal::invalid_argument:
     case etcd_refusal::not_found:
     case etcd_refusal::permission_denied:
-    case etcd_refusal::failed_precondition:
-    case etcd_refusal::out_of_range: return true;
-    default: return false;
+    case etcd_refusal::out_of_range: return !r.text.empty();
+    default: return contains(r.text, "authentication is not enabled");
     }
 }
 
-// etcd has no code of its own for these.
+// etcd has no code of its own for these. Old are tokens from before users or roles changed, and the last words
+// those of the first 3.4.
 bool concerns_token(const etcd_refusal& r) noexcept
 {
-    return r.code == etcd_refusal::unauthenticated || r.text.find("invalid auth token") != std::string::npos ||
-        r.text.find("user name is empty") != std::string::npos ||
-        r.text.find("revision in header is old") != std::string::npos;
+    return r.code == etcd_refusal::unauthenticated || contains(r.text, "invalid auth token") ||
+        contains(r.text, "user name is empty") || contains(r.text, "revision of auth store is old") ||
+        contains(r.text, "revision in header is old");
 }
 
 } // namespace
+
+std::chrono::nanoseconds time_since_boot() noexcept
+{
+    timespec t = {};
+    ::clock_gettime(CLOCK_BOOTTIME, &t);
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+}
 
 // What each member that was tried did last.
 class etcd_gateway::failures
@@ -121,17 +134,22 @@ asio::awaitable<etcd_answer> etcd_gateway::async_call(
     const auto end = std::min(limit, steady_clock::now() + options_.operation_timeout);
     json_request request(std::move(path), json::serialize(message));
     request.body_limit = max_etcd_answer;
+    request.urgent = how == repetition::urgently;
     failures causes(members_);
     for (std::size_t attempts = 1;; ++attempts) {
         const std::size_t member = current_;
-        const auto until = std::min(end, steady_clock::now() + options_.request_timeout);
+        const auto now = steady_clock::now();
+        auto until = std::min(end, now + options_.request_timeout);
+        if (limit != time_point::max())
+            until = std::min(until, now + (end - now) / 2);
         attempt a = co_await try_authenticated(member, request, false, until);
         if (a.result == verdict::answered)
             co_return std::move(a.answer);
         if (a.result != verdict::failed)
             throw error(a.code, step, members_[member].authority + ": " + a.cause);
-        causes.add(member, a, until == end);
-        move_on(member, a);
+        causes.add(member, a, until - now < options_.request_timeout);
+        if (a.begun)
+            move_on(member, a);
         const bool round_ended = attempts % members_.size() == 0;
         if ((how == repetition::until_sent && a.sent) || (how == repetition::once_each && round_ended) ||
             steady_clock::now() + pause >= end)
@@ -155,7 +173,8 @@ asio::awaitable<std::unique_ptr<line_stream>> etcd_gateway::async_watch(json::ob
         const auto until = steady_clock::now() + options_.request_timeout;
         attempt a = co_await try_authenticated(member, request, true, until);
         if (a.result == verdict::answered) {
-            watched_member_ = member;
+            // A request may have left it meanwhile.
+            watched_member_ = current_ = member;
             co_return std::move(a.stream);
         }
         causes.add(member, a);
@@ -170,12 +189,20 @@ void etcd_gateway::leave_watched_member()
         current_ = (current_ + 1) % members_.size();
 }
 
+void etcd_gateway::watch_refused(const std::string& why)
+{
+    etcd_refusal refusal;
+    refusal.text = why;
+    if (concerns_token(refusal))
+        token_.clear();
+}
+
 void etcd_gateway::move_on(std::size_t member, const attempt& a)
 {
     client_.forget(members_[member]);
     if (current_ == member)
         current_ = (member + 1) % members_.size();
-    if (watched_ && watched_member_ == member && a.code == errc::timed_out)
+    if (watched_ && watched_member_ == member && (a.code == errc::timed_out || current_ != member))
         watched_->close();
 }
 
@@ -208,13 +235,21 @@ asio::awaitable<etcd_gateway::attempt> etcd_gateway::authenticate(std::size_t me
     done.result = verdict::answered;
     if (!token_.empty())
         co_return done;
-    const slots::lease turn = co_await authentication_turn_.async_acquire();
+    const slots::lease turn = co_await authentication_turn_.async_acquire(until);
     if (!token_.empty())
         co_return done;
+    if (!turn) {
+        done.result = verdict::failed;
+        done.begun = false;
+        done.code = make_error_code(errc::timed_out);
+        done.cause = "no answer to a request for a token in time";
+        co_return done;
+    }
     json::object message;
     message["name"] = options_.user;
     message["password"] = options_.password;
     json_request request("/v3/auth/authenticate", json::serialize(message));
+    request.urgent = true;
     attempt a = co_await try_at(member, std::move(request), false, until);
     const bool is_token = std::ranges::all_of(a.answer.token, [](char c) { return c > ' ' && c < 0x7F; });
     if (a.result == verdict::answered && is_token)
@@ -242,16 +277,20 @@ asio::awaitable<etcd_gateway::attempt> etcd_gateway::try_at(
             a.stream = std::move(o.stream);
             judge(a, o.header);
         } else {
+            const auto asked = time_since_boot();
             const auto response = co_await client_.async_exchange(members_[member], std::move(request), until, outcome);
+            a.sent = true;
             judge(a, response);
+            a.answer.asked = asked;
         }
     } catch (const error& e) {
         if (e.code() == asio::error::operation_aborted)
             throw error(e.code(), step);
         a.code = e.code();
         a.cause = e.explanation();
+        a.begun = streaming || outcome.begun;
+        a.sent = outcome.sent;
     }
-    a.sent = outcome.sent;
     if (a.result == verdict::answered && a.answer.revision > revision_)
         revision_ = a.answer.revision;
     co_return a;
@@ -274,11 +313,16 @@ void etcd_gateway::judge(attempt& a, const https_response& response) const
     const etcd_refusal refusal = parse_etcd_refusal(response.body);
     // Only leases are not found.
     a.code = make_error_code(refusal.code == etcd_refusal::not_found ? errc::lock_lost : errc::store_unavailable);
-    a.cause = refusal.text.empty() ? "HTTP status " + std::to_string(response.status) : refusal.text;
+    a.cause = refusal.text;
+    if (a.cause.empty())
+        a.cause = "HTTP status " + std::to_string(response.status) +
+            (response.body.empty() ? "" : ": " + printable(response.body, 200));
+    // A member that could not has not.
+    a.sent = a.sent && refusal.code != etcd_refusal::failed_precondition;
     if (concerns_token(refusal))
         a.result = verdict::unauthenticated;
     else
-        a.result = is_final(refusal.code) && !refusal.text.empty() ? verdict::refused : verdict::failed;
+        a.result = is_final(refusal) ? verdict::refused : verdict::failed;
     if (refusal.code == etcd_refusal::permission_denied || a.result == verdict::unauthenticated)
         a.code = make_error_code(boost::system::errc::permission_denied);
 }

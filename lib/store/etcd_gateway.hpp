@@ -20,6 +20,9 @@
 
 namespace acme {
 
+/// Since the machine was started; it runs on while the machine is suspended, and is never set.
+std::chrono::nanoseconds time_since_boot() noexcept;
+
 /// etcd's members as one server: finds one that answers, authenticates, and reads what comes. Everything is called on
 /// the strand, but for `revision` and `get_strand`.
 class etcd_gateway
@@ -32,6 +35,8 @@ public:
     {
         /// Until it is answered or the time is up.
         until_answered,
+        /// The same, but it waits for no other request.
+        urgently,
         /// At every member once.
         once_each,
         /// Until it may have been acted upon.
@@ -40,20 +45,24 @@ public:
 
     etcd_gateway(strand s, etcd_options options);
 
-    /// The answer to POST `path`. Throws `acme::error`. `limit` where it is to take less time than the options say.
+    /// The answer to POST `path`. Throws `acme::error`. `limit` where it is to take less time than the options say: one
+    /// member gets no more than half of what is left.
     boost::asio::awaitable<etcd_answer> async_call(std::string path, boost::json::object message,
         repetition how = repetition::until_answered, time_point limit = time_point::max());
 
-    /// Tries every member once. The stream is closed when its member turns out not to answer; one at a time.
+    /// Tries every member once. The stream is closed when its member turns out not to answer, or when requests go to
+    /// another; one at a time.
     boost::asio::awaitable<std::unique_ptr<line_stream>> async_watch(boost::json::object message);
     const std::string& watched_member() const noexcept { return members_[watched_member_].authority; }
     /// The watch's member failed.
     void leave_watched_member();
-    /// The watch was refused, perhaps because the token ran out.
-    void forget_token() { token_.clear(); }
+    /// The watch was refused for that reason, perhaps because the token ran out.
+    void watch_refused(const std::string& why);
 
     /// The newest state of etcd that an answer spoke of.
     std::int64_t revision() const noexcept { return revision_; }
+    /// etcd was restored to an older state.
+    void go_back(std::int64_t revision) { revision_ = revision; }
     const strand& get_strand() const noexcept { return strand_; }
     const etcd_options& options() const noexcept { return options_; }
 
@@ -72,6 +81,8 @@ private:
         attempt() = default;
 
         verdict result = verdict::failed;
+        // As `http_client::outcome`; what waits in line has not begun.
+        bool begun = true;
         bool sent = false;
         etcd_answer answer;
         std::unique_ptr<line_stream> stream;

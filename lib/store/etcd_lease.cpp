@@ -6,7 +6,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <time.h>
 #include <utility>
 
 namespace acme {
@@ -21,9 +20,9 @@ constexpr const char* step = "etcd";
 constexpr std::int64_t longest_ttl = 24 * 3600;
 
 // The time of an answer is the time at which the question was sent, so that the end here comes before etcd's.
-nanoseconds expiry_of(const etcd_answer& answer, nanoseconds asked)
+nanoseconds expiry_of(const etcd_answer& answer)
 {
-    return asked + std::chrono::seconds(std::min(answer.ttl, longest_ttl));
+    return answer.asked + std::chrono::seconds(std::min(answer.ttl, longest_ttl));
 }
 
 std::chrono::steady_clock::time_point in(nanoseconds t)
@@ -32,13 +31,6 @@ std::chrono::steady_clock::time_point in(nanoseconds t)
 }
 
 } // namespace
-
-nanoseconds time_since_boot() noexcept
-{
-    timespec t = {};
-    ::clock_gettime(CLOCK_BOOTTIME, &t);
-    return std::chrono::seconds(t.tv_sec) + nanoseconds(t.tv_nsec);
-}
 
 etcd_leases::use::use(std::shared_ptr<etcd_leases> owner, std::shared_ptr<etcd_lease> lease)
     : owner_(std::move(owner))
@@ -88,11 +80,10 @@ asio::awaitable<etcd_leases::use> etcd_leases::async_use(std::shared_ptr<etcd_le
 asio::awaitable<void> etcd_leases::grant(std::shared_ptr<etcd_leases> self)
 {
     json::object message = etcd_lease_request(self->gateway_->options().lease_duration);
-    const nanoseconds asked = time_since_boot();
     const etcd_answer answer = co_await self->gateway_->async_call("/v3/lease/grant", std::move(message));
     if (answer.lease == 0 || answer.ttl <= 0)
         throw error(make_error_code(errc::store_unavailable), step, "an answer without the lease that was asked for");
-    self->current_ = std::make_shared<etcd_lease>(answer.lease, expiry_of(answer, asked));
+    self->current_ = std::make_shared<etcd_lease>(answer.lease, expiry_of(answer));
     self->users_ = 0;
     self->keeping_ = false;
     self->next_renewal_.cancel();
@@ -118,15 +109,14 @@ asio::awaitable<void> etcd_leases::keep(std::shared_ptr<etcd_leases> self, std::
 
 asio::awaitable<bool> etcd_leases::renew(std::shared_ptr<etcd_leases> self, std::shared_ptr<etcd_lease> lease)
 {
-    const nanoseconds asked = time_since_boot();
     try {
         json::object message = etcd_lease_id(lease->id());
-        const etcd_answer answer = co_await self->gateway_->async_call("/v3/lease/keepalive", std::move(message),
-            etcd_gateway::repetition::until_answered, in(lease->remaining()));
+        const etcd_answer answer = co_await self->gateway_->async_call(
+            "/v3/lease/keepalive", std::move(message), etcd_gateway::repetition::urgently, in(lease->remaining()));
         if (answer.ttl <= 0)
             lease->lose();
         else if (lease->held())
-            lease->renew(expiry_of(answer, asked));
+            lease->renew(expiry_of(answer));
         co_return true;
     } catch (const boost::system::system_error&) {
         co_return false;

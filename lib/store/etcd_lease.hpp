@@ -12,9 +12,6 @@
 
 namespace acme {
 
-/// Since the machine was started; it runs on while the machine is suspended, and is never set.
-std::chrono::nanoseconds time_since_boot() noexcept;
-
 /// What this process has of etcd's time. Thread safety: `held` and `lose` from any thread.
 class etcd_lease
 {

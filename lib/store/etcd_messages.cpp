@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t max_members = 500'000;
 constexpr std::size_t max_text = 256;
+constexpr std::int64_t max_revision = std::int64_t{1} << 62;
 
 json::string to_json(std::string_view text)
 {
@@ -90,6 +91,14 @@ public:
         return n;
     }
 
+    // One more can be counted to it.
+    std::int64_t revision(const json::object& o, json::string_view name) const
+    {
+        const std::int64_t n = number(o, name);
+        ok_ = ok_ && n >= 0 && n <= max_revision;
+        return n;
+    }
+
     bool flag(const json::object& o, json::string_view name) const
     {
         const json::value* v = o.if_contains(name);
@@ -150,8 +159,8 @@ etcd_key_value read_key_value(const reader& r, const json::object& o)
     etcd_key_value kv;
     kv.key = r.octets(o, "key");
     kv.value = r.octets(o, "value");
-    kv.create_revision = r.number(o, "create_revision");
-    kv.mod_revision = r.number(o, "mod_revision");
+    kv.create_revision = r.revision(o, "create_revision");
+    kv.mod_revision = r.revision(o, "mod_revision");
     return kv;
 }
 
@@ -166,7 +175,7 @@ etcd_range read_range(const reader& r, const json::object& o)
 etcd_answer read_answer(const reader& r, const json::object& o)
 {
     etcd_answer a;
-    a.revision = r.number(r.object(o, "header"), "revision");
+    a.revision = r.revision(r.object(o, "header"), "revision");
     a.range = read_range(r, o);
     a.succeeded = r.flag(o, "succeeded");
     r.list(o, "responses",
@@ -180,10 +189,10 @@ etcd_answer read_answer(const reader& r, const json::object& o)
 etcd_watch_message read_watch(const reader& r, const json::object& o)
 {
     etcd_watch_message m;
-    m.revision = r.number(r.object(o, "header"), "revision");
+    m.revision = r.revision(r.object(o, "header"), "revision");
     m.created = r.flag(o, "created");
     m.cancelled = r.flag(o, "canceled");
-    m.compact_revision = r.number(o, "compact_revision");
+    m.compact_revision = r.revision(o, "compact_revision");
     m.reason = printable(r.text(o, "cancel_reason"), max_text);
     m.fragment = r.flag(o, "fragment");
     r.list(o, "events", [&](const json::object& each) {
@@ -345,7 +354,7 @@ parsed<etcd_answer> parse_etcd_answer(std::string_view text)
     bool ok = true;
     const reader r(ok);
     auto answer = read_answer(r, whole->contains("result") ? r.object(*whole, "result") : *whole);
-    if (!ok || answer.revision < 0 || (answer.revision == 0 && answer.token.empty() && answer.ttl == 0))
+    if (!ok || (answer.revision == 0 && answer.token.empty() && answer.ttl == 0))
         return parsed<etcd_answer>::refused("the JSON is not an answer of etcd's");
     return answer;
 }

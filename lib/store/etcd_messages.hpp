@@ -89,6 +89,8 @@ struct etcd_answer
     std::int64_t lease = 0;
     std::int64_t ttl = 0;
     std::string token;
+    /// No member of it, but when the question was sent, by `time_since_boot`.
+    std::chrono::nanoseconds asked{0};
 
     etcd_answer() = default;
 };

@@ -1,6 +1,7 @@
 #include "store/etcd_watcher.hpp"
 
 #include "store/object.hpp"
+#include "transport/watchdog.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -17,17 +18,34 @@ namespace acme {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+using std::chrono::steady_clock;
 
 namespace {
 
 constexpr const char* step = "watching etcd";
 constexpr std::chrono::milliseconds longest_pause = 2s;
+// A watch that ends earlier is no better than one that fails.
+constexpr auto shortest_life = 1s;
+// etcd itself tells every 10 minutes that there was nothing.
+constexpr auto longest_silence = 11min;
 // Should a message ever be missed, a lock is not waited for in vain for longer.
 constexpr auto second_look = 30s;
 
 [[noreturn]] void fail(const std::string& why)
 {
     throw error(make_error_code(errc::store_unavailable), step, why);
+}
+
+asio::awaitable<std::optional<std::string>> hear(const strand& s, line_stream& stream, steady_clock::duration limit)
+{
+    const watchdog dog(s, steady_clock::now() + limit, [&stream] { stream.close(); });
+    try {
+        co_return co_await stream.async_read_line(max_etcd_message);
+    } catch (const error&) {
+        if (!dog.expired())
+            throw;
+    }
+    fail("nothing is heard");
 }
 
 } // namespace
@@ -37,6 +55,7 @@ etcd_watcher::etcd_watcher(std::shared_ptr<etcd_gateway> gateway, std::string pr
     , prefix_(std::move(prefix))
     , objects_(prefix_ + below)
     , pause_(gateway_->get_strand())
+    , next_question_(gateway_->get_strand())
 {}
 
 std::unique_ptr<subscription> etcd_watcher::subscribe(std::string prefix)
@@ -90,6 +109,8 @@ void etcd_watcher::need(std::int64_t revision)
     next_ = revision == 0 ? 0 : revision + 1;
     missed_ = next_ == 0;
     asio::co_spawn(gateway_->get_strand(), run(shared_from_this()), asio::detached);
+    if (!std::exchange(asking_, true))
+        asio::co_spawn(gateway_->get_strand(), ask(shared_from_this()), asio::detached);
 }
 
 bool etcd_watcher::is_needed()
@@ -118,15 +139,16 @@ asio::awaitable<void> etcd_watcher::run(std::shared_ptr<etcd_watcher> self)
         } catch (const error& e) {
             failure = e;
         }
-        if (!failure || self->left_)
+        if (self->left_ || !self->is_needed())
             continue;
-        self->take_failure(*failure);
+        self->take_end(failure);
         const auto pause = std::min(100ms * (1U << std::min(self->failures_, 10U)), longest_pause);
         self->pause_.expires_after(self->failures_ == 1 ? 0ms : pause);
         co_await self->pause_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
     self->running_ = self->interrupted_ = false;
     self->failures_ = 0;
+    self->next_question_.cancel();
 }
 
 // Returns where the watch is to begin anew.
@@ -134,16 +156,26 @@ asio::awaitable<void> etcd_watcher::read(std::shared_ptr<etcd_watcher> self)
 {
     boost::json::object request = etcd_watch(self->prefix_, self->next_);
     const auto stream = co_await self->gateway_->async_watch(std::move(request));
+    std::optional<steady_clock::time_point> begin;
     self->stream_ = stream.get();
-    const std::shared_ptr<void> forget(nullptr, [&](void*) { self->stream_ = nullptr; });
+    const std::shared_ptr<void> end(nullptr, [&](void*) {
+        self->stream_ = nullptr;
+        if (begin && steady_clock::now() - *begin >= shortest_life)
+            self->failures_ = 0;
+    });
     const etcd_gateway::reading reading(*self->gateway_, *stream);
+    const auto& s = self->gateway_->get_strand();
+    steady_clock::duration limit = self->gateway_->options().request_timeout;
     std::optional<error> failure;
     try {
         while (self->is_needed()) {
-            const auto line = co_await stream->async_read_line(max_etcd_message);
+            const auto line = co_await hear(s, *stream, limit);
             if (!line)
                 fail("the connection was ended");
-            if (!self->take_line(*line))
+            if (!begin)
+                begin = steady_clock::now();
+            limit = longest_silence;
+            if (!self->take_line(*line) || !co_await is_at_its_place(self))
                 co_return;
         }
         co_return;
@@ -153,6 +185,41 @@ asio::awaitable<void> etcd_watcher::read(std::shared_ptr<etcd_watcher> self)
     if (failure->code() == errc::answer_too_large)
         self->lose_place(0);
     fail(self->gateway_->watched_member() + ": " + failure->explanation());
+}
+
+// Of a revision that etcd has not come to nothing would be heard. It may be the member that lags, or etcd was restored
+// to an older one.
+asio::awaitable<bool> etcd_watcher::is_at_its_place(std::shared_ptr<etcd_watcher> self)
+{
+    if (!std::exchange(self->ahead_, false))
+        co_return true;
+    boost::json::object message = etcd_get(self->prefix_);
+    const etcd_answer answer = co_await self->gateway_->async_call("/v3/kv/range", std::move(message));
+    if (answer.revision + 1 >= self->next_)
+        co_return true;
+    self->gateway_->go_back(answer.revision);
+    self->lose_place(0);
+    co_return false;
+}
+
+// A member that hangs is as silent as one where nothing happens: it is asked now and then, and the watch is closed
+// where it does not answer.
+asio::awaitable<void> etcd_watcher::ask(std::shared_ptr<etcd_watcher> self)
+{
+    for (;;) {
+        self->next_question_.expires_after(2 * self->gateway_->options().request_timeout);
+        co_await self->next_question_.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (!self->running_)
+            break;
+        try {
+            boost::json::object message = etcd_get(self->prefix_);
+            co_await self->gateway_->async_call(
+                "/v3/kv/range", std::move(message), etcd_gateway::repetition::once_each);
+        } catch (const boost::system::system_error&) {
+            // Who reads tells of it.
+        }
+    }
+    self->asking_ = false;
 }
 
 // False where the watch is to begin anew.
@@ -168,7 +235,7 @@ bool etcd_watcher::take_line(const std::string& line)
         return false;
     }
     if (message->cancelled) {
-        gateway_->forget_token();
+        gateway_->watch_refused(message->reason);
         fail(message->reason.empty() ? "the watch was ended" : message->reason);
     }
     take(*message);
@@ -178,7 +245,7 @@ bool etcd_watcher::take_line(const std::string& line)
 void etcd_watcher::take(const etcd_watch_message& message)
 {
     if (message.created) {
-        failures_ = 0;
+        ahead_ = message.revision + 1 < next_;
         if (std::exchange(interrupted_, false))
             tell(store_change(store_change::kind::resumed));
         if (std::exchange(missed_, false)) {
@@ -248,14 +315,16 @@ void etcd_watcher::lose_place(std::int64_t next)
 }
 
 // A member that fails is nothing to speak of when the next one does not.
-void etcd_watcher::take_failure(const error& e)
+void etcd_watcher::take_end(const std::optional<error>& failure)
 {
     ++failures_;
+    if (!failure)
+        return;
     gateway_->leave_watched_member();
     if (failures_ < 2 || std::exchange(interrupted_, true))
         return;
     store_change change(store_change::kind::interrupted);
-    change.failure = e;
+    change.failure = failure;
     tell(change);
 }
 

@@ -53,6 +53,8 @@ public:
 private:
     static boost::asio::awaitable<void> run(std::shared_ptr<etcd_watcher> self);
     static boost::asio::awaitable<void> read(std::shared_ptr<etcd_watcher> self);
+    static boost::asio::awaitable<bool> is_at_its_place(std::shared_ptr<etcd_watcher> self);
+    static boost::asio::awaitable<void> ask(std::shared_ptr<etcd_watcher> self);
     void add(std::shared_ptr<change_queue> queue, std::int64_t revision);
     void need(std::int64_t revision);
     bool is_needed();
@@ -63,7 +65,7 @@ private:
     void wake(std::string_view key);
     void tell(const store_change& change);
     void lose_place(std::int64_t next);
-    void take_failure(const error& e);
+    void take_end(const std::optional<error>& failure);
 
     const std::shared_ptr<etcd_gateway> gateway_;
     const std::string prefix_;
@@ -73,15 +75,20 @@ private:
     // The revision from which on nothing has been heard; 0: that is from the next connection on.
     std::int64_t next_ = 0;
     bool running_ = false;
+    bool asking_ = false;
     bool closed_ = false;
     // Nobody needed it for a while.
     bool left_ = false;
     // What was missed is told once there is a connection again.
     bool missed_ = false;
+    // The member has not come as far.
+    bool ahead_ = false;
+    // Watches in a row that ended soon.
     unsigned failures_ = 0;
     bool interrupted_ = false;
     line_stream* stream_ = nullptr;
     boost::asio::steady_timer pause_;
+    boost::asio::steady_timer next_question_;
 };
 
 } // namespace acme

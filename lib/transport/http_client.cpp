@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace acme {
 
@@ -70,13 +71,13 @@ asio::awaitable<std::optional<std::string>> line_stream::async_read_line(std::si
     for (;;) {
         const auto end = text_.find('\n', searched_);
         if (end != std::string::npos) {
-            std::optional<std::string> line(text_.substr(0, end));
-            text_.erase(0, end + 1);
-            searched_ = 0;
-            if (!line->empty())
-                co_return line;
+            const auto begin = std::exchange(begin_, end + 1);
+            searched_ = begin_;
+            if (end != begin)
+                co_return text_.substr(begin, end - begin);
             continue;
         }
+        text_.erase(0, std::exchange(begin_, 0));
         searched_ = text_.size();
         if (searched_ > limit)
             throw error(make_error_code(errc::answer_too_large), step,
@@ -139,10 +140,14 @@ http_client::~http_client() = default;
 asio::awaitable<https_response> http_client::async_exchange(
     const target& where, json_request request, steady_clock::time_point until, outcome& how)
 {
-    how.sent = false;
-    const slots::lease place = co_await state_->places.async_acquire(until);
-    if (!place)
-        throw error(make_error_code(errc::timed_out), step, "no connection became free");
+    how = outcome();
+    slots::lease place;
+    if (!request.urgent) {
+        place = co_await state_->places.async_acquire(until);
+        if (!place)
+            throw error(make_error_code(errc::timed_out), step, "no connection became free");
+    }
+    how.begun = true;
     auto link = state_->take(where);
     if (!link)
         link = co_await async_connect(where, until);

@@ -41,6 +41,8 @@ struct json_request
     std::string body;
     std::vector<std::pair<std::string, std::string>> fields;
     std::size_t body_limit = 64 * 1024;
+    /// Does not wait for a place among the exchanges, and takes none.
+    bool urgent = false;
 
     json_request() = default;
     json_request(std::string path_, std::string body_)
@@ -64,6 +66,8 @@ public:
 private:
     std::unique_ptr<connection> link_;
     std::string text_;
+    // Where the line begins, and where no line break is before.
+    std::size_t begin_ = 0;
     std::size_t searched_ = 0;
 };
 
@@ -74,9 +78,12 @@ private:
 class http_client
 {
 public:
-    /// How an exchange failed: the request may have been acted upon.
+    /// How far an exchange came.
     struct outcome
     {
+        /// Its turn came.
+        bool begun = false;
+        /// The request may have been acted upon.
         bool sent = false;
     };
 

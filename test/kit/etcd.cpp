@@ -107,6 +107,11 @@ void etcd_cluster::kill(std::size_t n)
     members_[n]->running->kill();
 }
 
+void etcd_cluster::erase_disk(std::size_t n)
+{
+    std::filesystem::remove_all(members_[n]->data / "data");
+}
+
 void etcd_cluster::start(std::size_t n)
 {
     start(std::vector{n});
@@ -147,6 +152,13 @@ std::size_t etcd_cluster::leader() const
 std::string etcd_cluster::call(const std::string& path, const std::string& json, std::size_t n) const
 {
     return run_process({"curl", "-s", "--max-time", "5", "-d", json, endpoint(n) + path}).out;
+}
+
+std::string etcd_cluster::call_as(const std::string& token, const std::string& path, const std::string& json) const
+{
+    return run_process(
+        {"curl", "-s", "--max-time", "5", "-H", "Authorization: " + token, "-d", json, endpoint(0) + path})
+        .out;
 }
 
 void etcd_cluster::enable_authentication(const std::string& password)

@@ -45,6 +45,7 @@ public:
 
     /// SIGKILL; and starts it again with what it had on its disk, or with nothing.
     void kill(std::size_t member);
+    void erase_disk(std::size_t member);
     void start(std::size_t member);
     /// The same of several at once, where one alone would not answer.
     void start(const std::vector<std::size_t>& members);
@@ -55,6 +56,8 @@ public:
 
     /// POST to the gateway: the answer's body, whatever it is. Not with TLS.
     std::string call(const std::string& path, const std::string& json, std::size_t member = 0) const;
+    /// The same with a token.
+    std::string call_as(const std::string& token, const std::string& path, const std::string& json) const;
     /// Demands the user root with this password from now on.
     void enable_authentication(const std::string& password);
     /// Forgets all older revisions.

@@ -1,103 +1,14 @@
 #include "store/etcd.hpp"
+#include "store/scripted_server.hpp"
 
-#include <boost/asio/detached.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/test/unit_test.hpp>
-
-#include <cstdio>
-#include <functional>
-#include <thread>
 
 namespace acme::test {
 
 using namespace std::chrono_literals;
-using asio::ip::tcp;
 using std::chrono::steady_clock;
 
 namespace {
-
-// Answers each request as it is told, on a thread of its own; what is not a whole answer is ended by the connection's
-// end.
-class scripted_server
-{
-public:
-    // The answer to a request with this head; repeated for ever where it says so.
-    struct answer
-    {
-        std::string text;
-        bool for_ever = false;
-
-        answer(std::string t, bool repeat = false)
-            : text(std::move(t))
-            , for_ever(repeat)
-        {}
-    };
-    using script = std::function<answer(const std::string& head)>;
-
-    explicit scripted_server(script s)
-        : script_(std::move(s))
-        , acceptor_(io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0))
-        , thread_([this] {
-            asio::co_spawn(io_, accept(), asio::detached);
-            io_.run();
-        })
-    {}
-    ~scripted_server()
-    {
-        io_.stop();
-        thread_.join();
-    }
-
-    std::string address() const { return "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
-
-private:
-    asio::awaitable<void> accept()
-    {
-        for (;;) {
-            auto socket = co_await acceptor_.async_accept(asio::use_awaitable);
-            asio::co_spawn(io_, serve(std::move(socket)), asio::detached);
-        }
-    }
-
-    asio::awaitable<void> serve(tcp::socket socket)
-    {
-        std::string head;
-        co_await asio::async_read_until(socket, asio::dynamic_buffer(head), "\r\n\r\n", asio::use_awaitable);
-        const answer a = script_(head);
-        do
-            co_await asio::async_write(socket, asio::buffer(a.text), asio::use_awaitable);
-        while (a.for_ever);
-        boost::system::error_code ignored;
-        socket.shutdown(tcp::socket::shutdown_send, ignored);
-        // Octets that nobody reads would reset the connection before the answer arrived.
-        for (std::string rest; !ignored;)
-            co_await asio::async_read_until(
-                socket, asio::dynamic_buffer(rest), "\r\n\r\n", asio::redirect_error(asio::use_awaitable, ignored));
-    }
-
-    script script_;
-    asio::io_context io_{1};
-    tcp::acceptor acceptor_;
-    std::thread thread_;
-};
-
-std::string http(const std::string& body, const std::string& status = "200 OK")
-{
-    return "HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
-const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-
-std::string chunk(const std::string& text)
-{
-    char size[20];
-    std::snprintf(size, sizeof size, "%zx\r\n", text.size());
-    return size + text + "\r\n";
-}
 
 etcd_options impatient(const std::string& address)
 {
@@ -122,9 +33,9 @@ BOOST_AUTO_TEST_CASE(nonsense_is_an_error_that_names_the_member)
         {"cut short", {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"header\":"}},
         {"an immense length", {"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"}},
         {"a negative length", {"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"}},
-        {"an endless header", {"HTTP/1.1 200 OK\r\nX: " + std::string(8192, 'x'), true}},
-        {"an endless body", {chunk(std::string(65'536, 'x')), true}},
-        {"endless blanks", {std::string(65'536, '\n'), true}},
+        {"an endless header", {"HTTP/1.1 200 OK\r\nX: " + std::string(8192, 'x'), scripted_server::ending::repetition}},
+        {"an endless body", {chunk(std::string(65'536, 'x')), scripted_server::ending::repetition}},
+        {"endless blanks", {std::string(65'536, '\n'), scripted_server::ending::repetition}},
         {"deep JSON", {http(std::string(200'000, '['))}},
         {"a number in place of a text", {http(R"({"header":{"revision":"1"},"kvs":[{"key":5}]})")}},
         {"another place", {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"}},
@@ -198,6 +109,39 @@ BOOST_AUTO_TEST_CASE(a_good_member_makes_up_for_a_bad_one, *needs_etcd())
     const etcd_node node(options);
     run(node->async_save("a", "1"));
     BOOST_TEST((run(node->async_load("a")) == "1"));
+}
+
+// What a learner, and a member that is starting, answer from 3.6 on.
+BOOST_AUTO_TEST_CASE(a_member_that_takes_no_requests_yet_is_passed_over, *needs_etcd())
+{
+    for (const char* text : {"etcdserver: rpc not supported for learner", "etcdserver: not capable"}) {
+        const std::string refusal = R"({"code":9,"message":")" + std::string(text) + "\"}";
+        const scripted_server server(
+            [&](const std::string&) { return scripted_server::answer(http(refusal, "400 Bad Request")); });
+        auto options = options_for(shared_etcd());
+        options.endpoints.insert(options.endpoints.begin(), "http://" + server.address());
+        asio::thread_pool pool(1);
+        const auto opened = run(async_open_etcd_store(pool.get_executor(), options));
+        const etcd_node node(options);
+        BOOST_TEST(run(node->async_exchange("a", std::nullopt, "1")));
+        BOOST_TEST((run(opened->async_load("a")) == "1"));
+        options.endpoints.pop_back();
+        options.operation_timeout = 1s;
+        const etcd_node alone(options);
+        const auto failed = failure_of([&] { run(alone->async_load("a")); });
+        BOOST_TEST((failed && failed->code() == errc::store_unavailable));
+        BOOST_TEST(std::string(failed->what()).find(text) != std::string::npos);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_user_where_etcd_knows_none_is_refused, *needs_etcd())
+{
+    auto options = options_for(shared_etcd());
+    options.user = "root";
+    const etcd_node node(options);
+    const auto failed = failure_of([&] { run(node->async_load("a")); });
+    BOOST_TEST((failed && failed->code() == boost::system::errc::permission_denied));
+    BOOST_TEST(std::string(failed->what()).find("not enabled") != std::string::npos, failed->what());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -26,43 +26,6 @@ bool contains(const error& e, const std::string& text)
     return std::string(e.what()).find(text) != std::string::npos;
 }
 
-// A key and certificates of openssl's: a CA, a server and a client.
-struct pki
-{
-    pki()
-    {
-        certify("ca", "-x509 -days 2 -subj /CN=ca -addext basicConstraints=critical,CA:TRUE");
-        certify("other", "-x509 -days 2 -subj /CN=other -addext basicConstraints=critical,CA:TRUE");
-        sign("server", "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n");
-        sign("client", "extendedKeyUsage=clientAuth\n");
-    }
-
-    void shell(const std::string& command) const
-    {
-        process_options there;
-        there.folder = folder.path();
-        const auto made = run_process({"sh", "-ec", command}, there);
-        if (made.exit_code != 0)
-            throw std::runtime_error(command + ": " + made.err);
-    }
-
-    void certify(const std::string& name, const std::string& how) const
-    {
-        shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout " + name + ".key -out " + name +
-            ".pem " + how);
-    }
-
-    void sign(const std::string& name, const std::string& extensions) const
-    {
-        certify(name, "-subj /CN=" + name);
-        write_whole_file(folder / (name + ".ext"), extensions);
-        shell("openssl x509 -req -in " + name + ".pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile " +
-            name + ".ext -out " + name + ".crt");
-    }
-
-    temporary_folder folder;
-};
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(etcd_members_, *needs_etcd())
@@ -158,6 +121,39 @@ BOOST_AUTO_TEST_CASE(what_a_member_kept_while_it_hung_is_not_carried_out_later)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_short_lease_outlives_a_member_that_hangs)
+{
+    auto& cluster = three_members();
+    const auto options = options_for(cluster);
+    for (const std::size_t frozen : {cluster.leader(), (cluster.leader() + 1) % 3}) {
+        auto first = options;
+        std::swap(first.endpoints[0], first.endpoints[frozen]);
+        const etcd_node holder(first);
+        const auto lock = run(holder->async_lock("host" + std::to_string(frozen)));
+        cluster.freeze(frozen);
+        const auto end = steady_clock::now() + 2 * options.lease_duration;
+        while (lock->held() && steady_clock::now() < end)
+            std::this_thread::sleep_for(20ms);
+        BOOST_TEST(lock->held());
+        cluster.thaw(frozen);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_a_hanging_member_delayed_is_held)
+{
+    auto& cluster = three_members();
+    auto options = options_for(cluster);
+    options.request_timeout = 2 * options.lease_duration;
+    options.operation_timeout = 3 * options.request_timeout;
+    const std::size_t frozen = (cluster.leader() + 1) % 3;
+    std::swap(options.endpoints[0], options.endpoints[frozen]);
+    const etcd_node node(options);
+    cluster.freeze(frozen);
+    const auto lock = run(node->async_lock("host"));
+    BOOST_TEST(lock->held());
+    cluster.thaw(frozen);
+}
+
 BOOST_AUTO_TEST_CASE(opening_fails_at_once_where_nobody_answers)
 {
     const reserved_port nobody;
@@ -230,72 +226,6 @@ BOOST_AUTO_TEST_CASE(an_exchange_without_an_answer_is_not_repeated)
     network.mend();
     const auto now = run(direct->async_load("a"));
     BOOST_TEST((now == "1" || now == "2"));
-}
-
-BOOST_AUTO_TEST_CASE(users_have_passwords_and_messages_do_not)
-{
-    etcd_cluster cluster;
-    const std::string password = "correct horse";
-    cluster.enable_authentication(password);
-    auto options = options_for(cluster);
-    asio::thread_pool pool(1);
-    const auto opening = [&] { return failure_of([&] { run(async_open_etcd_store(pool.get_executor(), options)); }); };
-    const auto nobody = opening();
-    BOOST_TEST((nobody && nobody->code() == boost::system::errc::permission_denied));
-    options.user = "root";
-    options.password = "battery staple";
-    const auto wrong = opening();
-    BOOST_TEST_REQUIRE(wrong.has_value());
-    BOOST_TEST((wrong->code() == boost::system::errc::permission_denied), wrong->what());
-    BOOST_TEST(contains(*wrong, "root"), wrong->what());
-    BOOST_TEST(!contains(*wrong, "staple"));
-    options.password = password;
-    BOOST_TEST(!opening());
-
-    const etcd_node node(options);
-    const auto all = node->watch("");
-    run(node->async_save("a", "1"));
-    const auto lock = run(node->async_lock("host"));
-    // A member that is started anew knows no tokens.
-    cluster.kill(0);
-    cluster.start(0);
-    BOOST_TEST((run(node->async_load("a")) == "1"));
-    run(node->async_guarded_save("a", "2", *lock));
-    store_change c;
-    while (c.value != "2")
-        c = run(all->async_receive());
-}
-
-BOOST_AUTO_TEST_CASE(members_and_clients_have_certificates)
-{
-    const pki made;
-    etcd_setup setup;
-    setup.certificate_file = made.folder / "server.crt";
-    setup.key_file = made.folder / "server.key";
-    setup.client_ca_file = made.folder / "ca.pem";
-    const etcd_cluster cluster(setup);
-    auto options = options_for(cluster);
-    options.ca_file = made.folder / "ca.pem";
-    options.certificate_file = made.folder / "client.crt";
-    options.key_file = made.folder / "client.key";
-    {
-        const etcd_node node(options);
-        const auto all = node->watch("");
-        run(node->async_save("a", "1"));
-        store_change c;
-        while (c.value != "1")
-            c = run(all->async_receive());
-    }
-    asio::thread_pool pool(1);
-    const auto opening = [&] { return failure_of([&] { run(async_open_etcd_store(pool.get_executor(), options)); }); };
-    BOOST_TEST(!opening());
-    options.certificate_file.clear();
-    options.key_file.clear();
-    BOOST_TEST((opening() && opening()->code() == errc::store_unavailable));
-    options.ca_file = made.folder / "other.pem";
-    const auto untrusted = opening();
-    BOOST_TEST_REQUIRE(untrusted.has_value());
-    BOOST_TEST(contains(*untrusted, "the certificate is refused"), untrusted->what());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

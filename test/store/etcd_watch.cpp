@@ -1,50 +1,13 @@
 #include "crypto/base64.hpp"
 #include "kit/relay.hpp"
 #include "store/etcd.hpp"
+#include "store/receiver.hpp"
 
-#include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
-
-#include <future>
 
 namespace acme::test {
 
 using namespace std::chrono_literals;
-
-namespace {
-
-using kind = store_change::kind;
-
-// Receives on a thread of its own, so that a test does not wait for ever.
-class receiver
-{
-public:
-    explicit receiver(std::unique_ptr<subscription> s)
-        : subscription_(std::move(s))
-    {}
-
-    store_change next(std::chrono::milliseconds limit = 10s)
-    {
-        auto received = asio::co_spawn(pool_, subscription_->async_receive(), asio::use_future);
-        if (received.wait_for(limit) != std::future_status::ready)
-            throw std::runtime_error("nothing is received");
-        return received.get();
-    }
-
-    void expect(kind what, const std::string& key = {}, const std::string& value = {})
-    {
-        const store_change c = next();
-        BOOST_TEST((c.what == what), "got " << int(c.what) << " " << c.key);
-        BOOST_TEST(c.key == key);
-        BOOST_TEST(c.value == value);
-    }
-
-private:
-    std::unique_ptr<subscription> subscription_;
-    asio::thread_pool pool_{1};
-};
-
-} // namespace
 
 BOOST_AUTO_TEST_SUITE(etcd_watches, *needs_etcd())
 
