@@ -446,6 +446,7 @@ private:
     const std::shared_ptr<key_lock_table> save_locks_ = std::make_shared<key_lock_table>();
     slots issuance_places_;
     slots request_turn_{1};
+    slots limits_turn_{1};
     slots account_turn_{1};
     slots challenge_turn_{1};
     task_group tasks_;
