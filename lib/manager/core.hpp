@@ -445,6 +445,7 @@ private:
     std::shared_ptr<client> client_;
     const std::shared_ptr<key_lock_table> save_locks_ = std::make_shared<key_lock_table>();
     slots issuance_places_;
+    slots refresh_turn_{1};
     slots request_turn_{1};
     slots limits_turn_{1};
     slots account_turn_{1};

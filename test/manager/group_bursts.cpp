@@ -113,6 +113,37 @@ BOOST_AUTO_TEST_CASE(who_ends_while_others_wait_for_the_limits_does_no_harm)
     BOOST_TEST(w.second.get(host));
 }
 
+// All refreshes are due at once: the machine slept.
+BOOST_AUTO_TEST_CASE(new_hosts_do_not_wait_behind_all_refreshes)
+{
+    constexpr int hosts = 60;
+    for (const bool is_group : {false, true}) {
+        weather w([](config& c) { c.limits.requests = rate(5, minutes(1)); });
+        w.ca.state().options.lifetime = hours(160);
+        if (is_group)
+            w.await(w.manager->async_use_store(std::make_shared<store_door>(std::make_shared<common_store>())));
+        w.obtain(hosts);
+        w.clock->advance(hours(120));
+        // The burst is used up.
+        w.run_until([&] { return w.asked.size() >= hosts + 6U; });
+        const auto start = w.clock->elapsed();
+        const auto asked = w.asked.size();
+        const auto o = w.ask(host);
+        w.run_until([&] { return o->done; });
+        BOOST_TEST(o->certificate);
+        BOOST_TEST((w.clock->elapsed() - start <= minutes(2) + seconds(1)), is_group);
+        BOOST_TEST((w.asked.size() - asked <= 2U), w.asked.size() - asked);
+        w.run_until([&] {
+            for (int n = 0; n < hosts; ++n)
+                if (w.asked_for(host_number(n)) < 2)
+                    return false;
+            return true;
+        });
+        w.settle();
+        BOOST_TEST(w.told<issuance_failed>().empty());
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace
