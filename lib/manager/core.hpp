@@ -245,7 +245,7 @@ private:
     void join_group(std::shared_ptr<subscription> changes);
     asio::awaitable<void> follow();
     void subscribe_again();
-    asio::awaitable<void> take_changes(bool& is_behind);
+    asio::awaitable<void> take_changes();
     void take_change(const store_change& c);
     asio::awaitable<bool> read_anew();
     asio::awaitable<void> compare_with_store();
@@ -257,6 +257,8 @@ private:
     void drop_certificate(const std::string& host);
     bool is_ordering(const std::string& host) const;
     void take_order(const std::string& host, order_record record);
+    void begin_to_look_after(const std::string& host);
+    void look_after_orders();
     asio::awaitable<void> look_after(std::string host);
 
     // order_lock.cpp
@@ -445,7 +447,9 @@ private:
     std::shared_ptr<client> client_;
     const std::shared_ptr<key_lock_table> save_locks_ = std::make_shared<key_lock_table>();
     slots issuance_places_;
+    slots refresh_turn_{1};
     slots request_turn_{1};
+    slots limits_turn_{1};
     slots account_turn_{1};
     slots challenge_turn_{1};
     task_group tasks_;

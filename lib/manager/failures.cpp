@@ -35,9 +35,13 @@ void manager::core::fail(issuance& running, const error& e)
 {
     const bool refused = e.code() == errc::host_not_allowed || e.code() == errc::too_many_new_hosts ||
         e.code() == errc::self_check_failed;
-    // What keeps this manager from the store says nothing of the host.
-    const bool cut_off = group_.changes && !running.refresh && !running.ordering &&
-        (group_.cut_off || e.code().category() != acme_category());
+    // What keeps this manager from the store, or from its limits, says nothing of the host.
+    const bool may_ask = running.ordering && running.admitted;
+    const bool is_of_store = (e.code() == errc::store_unavailable && !running.used_token) ||
+        (!may_ask && (group_.cut_off || e.code().category() != acme_category()));
+    const bool cut_off = group_.changes && !running.refresh && is_of_store;
+    if (cut_off)
+        put_back_new_host_tokens(running);
     if (e.code() == errc::recently_failed)
         fail_as_others_did(running, e);
     else if ((refused && !running.admitted) || cut_off)

@@ -55,13 +55,13 @@ void manager::core::join_group(std::shared_ptr<subscription> changes)
 // A subscription that breaks is as good as a store that can't be reached.
 asio::awaitable<void> manager::core::follow()
 {
-    bool is_behind = false, is_broken = false;
+    bool is_broken = false;
     for (;;) {
         store_change broken(store_change::kind::interrupted);
         try {
             if (is_broken)
                 subscribe_again();
-            co_await take_changes(is_behind);
+            co_await take_changes();
         } catch (const boost::system::system_error& e) {
             if (e.code() == asio::error::operation_aborted || e.code() == errc::shut_down)
                 throw;
@@ -70,7 +70,7 @@ asio::awaitable<void> manager::core::follow()
             broken.failure.emplace(make_error_code(errc::unexpected_answer), step, e.what());
         }
         take_change(broken);
-        is_behind = is_broken = true;
+        group_.is_behind = is_broken = true;
         co_await options_.clock->async_wait(pause_after_failure);
     }
 }
@@ -83,22 +83,21 @@ void manager::core::subscribe_again()
     group_.changes = std::move(changes);
 }
 
-// `is_behind`: more has changed than was told.
-asio::awaitable<void> manager::core::take_changes(bool& is_behind)
+asio::awaitable<void> manager::core::take_changes()
 {
     const auto changes = group_.changes;
     for (;;) {
-        if (is_behind && !group_.cut_off)
-            is_behind = !co_await read_anew();
+        if (group_.is_behind && !group_.cut_off)
+            group_.is_behind = !co_await read_anew();
         std::optional<store_change> c;
-        if (is_behind && !group_.cut_off)
+        if (group_.is_behind && !group_.cut_off)
             c = co_await async_within(*options_.clock, pause_after_failure, changes->async_receive());
         else
             c = co_await changes->async_receive();
         if (!c)
             continue;
         take_change(*c);
-        is_behind = is_behind || c->what == store_change::kind::anything;
+        group_.is_behind = group_.is_behind || c->what == store_change::kind::anything;
     }
 }
 
@@ -116,6 +115,7 @@ void manager::core::take_change(const store_change& c)
         group_.cut_off.reset();
         tell(store_resumed());
         group_news_.cancel();
+        look_after_orders();
         wake();
     }
     if (c.what == store_change::kind::saved)
@@ -152,10 +152,14 @@ asio::awaitable<void> manager::core::compare_with_store()
     });
     for (auto& [host, shared] : group_.challenges)
         keys.insert(keys_.challenge(host));
+    // Those first for which validations wait.
+    std::vector<std::string> in_order(keys.begin(), keys.end());
+    std::stable_partition(
+        in_order.begin(), in_order.end(), [&](const auto& key) { return after(keys_.challenge({}), key); });
     const std::set<std::string> there(listed.begin(), listed.end());
     for (auto it = stored_.begin(); it != stored_.end();)
         it = there.contains(keys_.certificate(it->first)) ? std::next(it) : stored_.erase(it);
-    for (const auto& key : keys) {
+    for (const auto& key : in_order) {
         const auto host = after(keys_.certificate({}), key);
         // What is not in memory is read when it is asked for.
         if (host && stored_.contains(*host))
@@ -367,18 +371,32 @@ void manager::core::take_order(const std::string& host, order_record record)
     if (is_ordering(host))
         return;
     const bool is_new = with_state([&](state& s) { return s.orders.insert_or_assign(host, std::move(record)).second; });
-    if (is_new && group_.looked_after.insert(host).second)
+    if (is_new)
+        begin_to_look_after(host);
+}
+
+void manager::core::begin_to_look_after(const std::string& host)
+{
+    if (group_.looked_after.insert(host).second)
         spawn(look_after(host));
 }
 
-// Whoever has begun an order may have died meanwhile; its lock says so.
+// Those who had begun them may have died while nothing was heard.
+void manager::core::look_after_orders()
+{
+    const auto orders = with_state([](const state& s) { return s.orders; });
+    for (const auto& [host, record] : orders)
+        begin_to_look_after(host);
+}
+
+// Whoever has begun an order may have died meanwhile; its lock says so. Who is cut off looks at it afterwards.
 asio::awaitable<void> manager::core::look_after(std::string host)
 {
     co_await options_.clock->async_wait(is_ours(host) ? usual_issuance : 2 * usual_issuance);
     group_.looked_after.erase(host);
     const bool unfinished =
         with_state([&](const state& s) { return s.orders.contains(host) && !waits_after_failure(s, host); });
-    if (unfinished && !issuances_.contains(host) && allowed(host) && !stopped_)
+    if (unfinished && !group_.cut_off && !issuances_.contains(host) && allowed(host) && !stopped_)
         start(host, index_->certificates.find(host) != nullptr);
 }
 

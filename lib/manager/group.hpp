@@ -33,6 +33,8 @@ struct group
     std::shared_ptr<subscription> changes;
     /// Why the store can't be reached; empty where it can.
     std::optional<error> cut_off;
+    /// More has changed than was heard: the store is, or is to be, read anew.
+    bool is_behind = false;
     /// The object of the shared limits as it was last seen.
     std::optional<std::string> limits;
     /// By how much the time of the shared limits is ahead of this machine's clock, once that is known.

@@ -283,8 +283,14 @@ asio::awaitable<void> manager::core::retire_challenge(std::string server_name, c
 
 asio::awaitable<void> manager::core::take_request_token(std::shared_ptr<issuance> running)
 {
+    // Its place is for those who need no token. Of the refreshes that can wait one is in line with the new hosts.
+    slots::lease refresh_turn;
+    if (running->refresh && !can_not_wait(running->host)) {
+        if (!refresh_turn_.unused())
+            running->place = slots::lease();
+        refresh_turn = co_await refresh_turn_.async_acquire();
+    }
     waiting_for_token waiting(token_waiters_);
-    // Its place is for those who need no token.
     if (!request_turn_.unused())
         running->place = slots::lease();
     auto turn = co_await request_turn_.async_acquire();

@@ -174,11 +174,11 @@ asio::awaitable<void> manager::core::wait_for_challenge(std::function<bool()> is
     if (!may_come || is_there())
         co_return;
     const counted here(waiters_);
-    auto news = group_.cut_off ? look_for_challenges(is_there) : hear_of_challenge(is_there);
+    auto news = group_.cut_off || group_.is_behind ? look_for_challenges(is_there) : hear_of_challenge(is_there);
     co_await async_within(*options_.clock, longest_wait, std::move(news));
 }
 
-// The store may be reached again before it is heard.
+// The store may be reached before it is heard again.
 asio::awaitable<bool> manager::core::look_for_challenges(std::function<bool()> is_there)
 {
     const auto turn = co_await challenge_turn_.async_acquire();

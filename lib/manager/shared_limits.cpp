@@ -9,7 +9,7 @@
 namespace acme {
 namespace {
 
-constexpr int most_attempts = 50;
+constexpr unsigned most_attempts = 50;
 
 constexpr const char* step = "the shared limits";
 
@@ -71,13 +71,15 @@ void manager::core::refill(limit_record& limits) const
     refill_one(limits.new_hosts, options_.limits.new_hosts);
 }
 
-// Changes the object in one step, from what was last seen of it. `change` says whether there is anything to save.
+// Changes the object in one step, from what was last seen of it. `change` says whether there is anything to save. Among
+// the managers whoever is fastest goes first; the others try again for longer than a burst at one of them takes.
 asio::awaitable<void> manager::core::change_shared_limits(std::function<bool(limit_record&)> change)
 {
+    const auto turn = co_await limits_turn_.async_acquire();
     const auto key = keys_.limits();
     auto seen = group_.limits;
     const auto heard = seen;
-    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+    for (unsigned attempt = 0; attempt < most_attempts; ++attempt) {
         auto limits = shared_limits(seen);
         refill(limits);
         if (!change(limits))
@@ -92,9 +94,11 @@ asio::awaitable<void> manager::core::change_shared_limits(std::function<bool(lim
         }
         if (changed)
             co_return;
+        if (attempt > 0)
+            co_await options_.clock->async_wait(std::chrono::milliseconds(options_.random() % (10 * attempt)));
         seen = co_await store_->async_load(key);
     }
-    throw error(make_error_code(errc::conflict), step, "others change them all the time");
+    throw error(make_error_code(errc::store_unavailable), step, "others change them all the time");
 }
 
 asio::awaitable<std::chrono::system_clock::duration> manager::core::take_shared_token(
