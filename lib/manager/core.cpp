@@ -104,8 +104,11 @@ void manager::core::unmarshal(std::string_view text)
         // In this order, so that a host which both states have is at hand all the time.
         for (auto& [host, record] : s.certificates)
             index_->certificates.insert(host, record.certificate);
-        for (auto& [host, record] : loaded.certificates)
+        for (auto& [host, record] : loaded.certificates) {
             index_->certificates.erase(host, record.certificate);
+            if (!s.certificates.contains(host))
+                unwanted_[keys_.certificate(host)] = record.certificate;
+        }
     };
     with_state(replace);
     auto reload_there = [weak = weak_from_this()] {

@@ -275,6 +275,7 @@ private:
     asio::awaitable<void> leave_to_others(std::shared_ptr<issuance> running, host_lock& lock);
     asio::awaitable<void> give_up(std::string host);
     asio::awaitable<void> save_certificate(std::shared_ptr<store> where, std::string host, std::string value);
+    std::optional<certificate_record> read_certificate(const std::string& host, const std::string& value) const;
     bool yields_to(const std::string& host, const std::string& value);
 
     // membership.cpp
@@ -349,10 +350,11 @@ private:
     asio::awaitable<void> load_from(std::shared_ptr<store> where, std::string place);
     asio::awaitable<objects> load_objects(std::shared_ptr<store> where, std::vector<std::string>& left);
     asio::awaitable<std::optional<std::string>> load_or_tell(std::shared_ptr<store> where, std::string name);
-    bool is_stored(const std::string& key) const;
     std::set<std::string> merge(state loaded);
     asio::awaitable<std::optional<error>> save(std::string key);
     asio::awaitable<void> save_value(std::shared_ptr<store> where, std::string key, std::optional<std::string> value);
+    asio::awaitable<void> erase_certificate(std::shared_ptr<store> where, std::string host);
+    bool is_unwanted(const std::string& key, const certificate& c) const;
     asio::awaitable<void> save_before_asking(std::string key, std::string host);
     bool can_not_wait(const std::string& host) const;
     std::optional<std::string> take_unsaved(const std::string& key);
@@ -397,6 +399,8 @@ private:
     std::set<std::string> unsaved_;
     // Those of them whose certificates no store has had.
     std::set<std::string> unstored_;
+    // Those whose certificates are to be erased: this one, or where it is null, whichever is there.
+    std::map<std::string, certificate_ptr> unwanted_;
     bool hosts_set_ = false;
     std::atomic<bool> silent_ = false;
     std::atomic<bool> terms_refused_ = false;

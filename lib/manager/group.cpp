@@ -350,6 +350,8 @@ void manager::core::drop_certificate(const std::string& host)
         complete(*running);
     }
     with_state([&](state& s) {
+        unsaved_.erase(keys_.certificate(host));
+        unwanted_.erase(keys_.certificate(host));
         auto it = s.certificates.find(host);
         if (it == s.certificates.end())
             return;

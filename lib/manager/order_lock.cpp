@@ -92,12 +92,8 @@ asio::awaitable<std::optional<std::string>> manager::core::load_certificate(std:
 {
     std::optional<std::string> value;
     auto key = keys_.certificate(host);
-    // Not while it is being saved: one that was forgotten may not be erased yet.
+    // Not while it is being saved.
     auto turn = co_await save_locks_->async_lock(key);
-    const bool forgotten =
-        with_state([&](const state& s) { return !s.certificates.contains(host) && unsaved_.contains(key); });
-    if (forgotten)
-        co_return value;
     try {
         value = co_await store_->async_load(key);
     } catch (const error& e) {
@@ -123,6 +119,9 @@ asio::awaitable<std::optional<certificate_record>> manager::core::stored_certifi
         state s;
         decode_object(s, keys_, key, *value, "the store");
         found = s.certificates.at(host);
+        // It may not be erased yet.
+        if (is_unwanted(key, *found->certificate))
+            co_return std::nullopt;
     } catch (const error& e) {
         if (!is_unusable(e))
             throw;
@@ -215,7 +214,10 @@ asio::awaitable<void> manager::core::give_up(std::string host)
     std::optional<error> failure;
     const auto lock = co_await try_lock_orders(host, failure);
     drop_certificate(host);
-    with_state([&](state& s) { s.orders.erase(host); });
+    with_state([&](state& s) {
+        s.orders.erase(host);
+        unwanted_[keys_.certificate(host)] = nullptr;
+    });
     co_await save(keys_.certificate(host));
     co_await save(keys_.order(host));
 }
@@ -253,22 +255,29 @@ asio::awaitable<void> manager::core::save_certificate(std::shared_ptr<store> whe
     throw error(make_error_code(errc::conflict), step, "others change " + key + " all the time");
 }
 
-bool manager::core::yields_to(const std::string& host, const std::string& value)
+// Empty where it is damaged.
+std::optional<certificate_record> manager::core::read_certificate(
+    const std::string& host, const std::string& value) const
 {
     state read;
     try {
         decode_object(read, keys_, keys_.certificate(host), value, place);
     } catch (const error&) {
-        return false;
+        return std::nullopt;
     }
-    auto& theirs = read.certificates.at(host);
-    const bool yields = with_state([&](const state& s) {
+    return std::move(read.certificates.at(host));
+}
+
+bool manager::core::yields_to(const std::string& host, const std::string& value)
+{
+    auto theirs = read_certificate(host, value);
+    const bool yields = theirs && with_state([&](const state& s) {
         auto ours = s.certificates.find(host);
-        return ours != s.certificates.end() && ours->second.certificate->serial() != theirs.certificate->serial() &&
-            !is_newer(*ours->second.certificate, *theirs.certificate);
+        return ours != s.certificates.end() && ours->second.certificate->serial() != theirs->certificate->serial() &&
+            !is_newer(*ours->second.certificate, *theirs->certificate);
     });
     if (yields)
-        take_certificate(host, std::move(theirs));
+        take_certificate(host, std::move(*theirs));
     return yields;
 }
 

@@ -60,8 +60,10 @@ void manager::core::take_revocation(const std::string& host, const certificate_p
         it->second.plan.refresh_at = now();
         it->second.plan.retry_at = {};
         // What is lost with the record is only its plan: the next certificate has a key of its own in any case.
-        if (!served)
+        if (!served) {
             s.certificates.erase(it);
+            unwanted_[keys_.certificate(host)] = given_up ? nullptr : c;
+        }
         auto order = s.orders.find(host);
         if (order != s.orders.end() && (given_up || order->second.certificate_key == c->private_key()))
             s.orders.erase(order);

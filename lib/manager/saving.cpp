@@ -199,8 +199,12 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     if (saved_meanwhile)
         co_return failed;
     auto value = take_unsaved(key);
-    if (!value && is_stored(key))
+    // What is not in memory is not for that reason to be erased.
+    const bool is_unneeded = !value && key.starts_with(keys_.certificate({})) &&
+        with_state([&](const state&) { return !unwanted_.contains(key); });
+    if (is_unneeded)
         co_return failed;
+    const bool erases = !value;
     try {
         co_await save_value(where, key, std::move(value));
     } catch (...) {
@@ -209,7 +213,11 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     auto cancellation = co_await asio::this_coro::cancellation_state;
     const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
     if (!failed)
-        with_state([&](state&) { unstored_.erase(key); });
+        with_state([&](state&) {
+            unstored_.erase(key);
+            if (erases)
+                unwanted_.erase(key);
+        });
     else if (cancelled)
         keep_unsaved(key);
     else if (failed->code() == errc::lock_lost)
@@ -231,8 +239,10 @@ asio::awaitable<void> manager::core::save_value(
     const auto lock = held == group_.locks.end() ? nullptr : held->second;
     if (group_.changes && key == keys_.limits())
         co_await save_shared_pauses();
-    else if (const auto served = host(keys_.certificate({})); group_.changes && value && !served.empty())
+    else if (const auto served = host(keys_.certificate({})); group_.changes && !served.empty() && value)
         co_await save_certificate(where, served, *value);
+    else if (group_.changes && !served.empty())
+        co_await erase_certificate(where, served);
     else if (lock && value)
         co_await where->async_guarded_save(key, *value, *lock);
     else if (lock)
@@ -249,11 +259,31 @@ void manager::core::yield_order(const std::string& key)
     with_state([&](state& s) { std::erase_if(s.orders, [&](const auto& o) { return keys_.order(o.first) == key; }); });
 }
 
-// What is not in memory is not for that reason to be erased.
-bool manager::core::is_stored(const std::string& key) const
+// What others have saved since stays.
+asio::awaitable<void> manager::core::erase_certificate(std::shared_ptr<store> where, std::string host)
 {
-    const auto certificates = keys_.certificate({});
-    return key.starts_with(certificates) && stored_.contains(key.substr(certificates.size()));
+    const auto key = keys_.certificate(host);
+    std::optional<std::string> value;
+    try {
+        value = co_await where->async_load(key);
+    } catch (const error& e) {
+        if (!is_unusable(e))
+            throw;
+    }
+    auto theirs = value ? read_certificate(host, *value) : std::nullopt;
+    if (theirs && !is_unwanted(key, *theirs->certificate)) {
+        take_certificate(host, std::move(*theirs));
+        co_return;
+    }
+    co_await where->async_erase(key);
+}
+
+bool manager::core::is_unwanted(const std::string& key, const certificate& c) const
+{
+    return with_state([&](const state&) {
+        const auto it = unwanted_.find(key);
+        return it != unwanted_.end() && (!it->second || !is_newer(c, *it->second));
+    });
 }
 
 // The CA's quota is not spent on what would be lost with the next restart.
@@ -279,7 +309,10 @@ std::optional<std::string> manager::core::take_unsaved(const std::string& key)
     queued_.erase(key);
     return with_state([&](const state& s) {
         unsaved_.erase(key);
-        return encode_object(s, keys_, key);
+        auto value = encode_object(s, keys_, key);
+        if (value)
+            unwanted_.erase(key);
+        return value;
     });
 }
 
@@ -319,8 +352,10 @@ void manager::core::save_what_changed()
         return;
     std::vector<std::string> keys;
     with_state([&](state&) {
-        if (!store_)
+        if (!store_) {
             unsaved_.clear();
+            unwanted_.clear();
+        }
         for (auto& key : unsaved_)
             if (queued_.insert(key).second)
                 keys.push_back(key);
