@@ -441,7 +441,7 @@ void manager::core::complete(issuance& running)
     if (running.refresh)
         --(running.yields ? yielding_ : refreshing_);
     issuances_.erase(running.host);
-    checked_.erase(running.host);
+    running.stranger.reset();
     make_room();
     wake();
 }
