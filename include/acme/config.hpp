@@ -86,7 +86,7 @@ struct config
     /// The longest that a handshake waits for a certificate (`errc::timed_out` afterwards; the issuance goes on).
     std::chrono::seconds handshake_wait{30};
     /// Who waits for a certificate at a time, in handshakes or by `async_get_certificate`: for one host, and in all. As
-    /// many issuances may be under way or in line.
+    /// many issuances may be under way or in line, half as many of them for hosts that nobody has vouched for yet.
     std::size_t max_waiters_per_host = 1'000;
     std::size_t max_waiters = 10'000;
     /// The same for the handshakes of one client (an IPv4 address, or an IPv6 network of 64 bits), where its address is

@@ -100,7 +100,8 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
         refuse(*failure, hello);
     if (!vouched && decisions_.find(host, now()) == false)
         refuse(refusal(errc::host_not_allowed, host, "the application said no"), hello);
-    if (issuances_.size() >= options_.max_waiters)
+    const bool too_many_strangers = !vouched && std::cmp_greater(strangers_.use_count(), options_.max_waiters / 2);
+    if (too_many_strangers || issuances_.size() >= options_.max_waiters)
         refuse(refusal(errc::too_many_waiters, host), hello);
     if (auto wait = take_client_token(hello, vouched); wait > wait.zero())
         refuse(refusal(errc::too_many_new_hosts, host, "too many for this client")
@@ -109,6 +110,8 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
     auto running = start(host, false);
     running->hello = hello;
     running->wanted = wanted;
+    if (!vouched)
+        running->stranger = strangers_;
     return running;
 }
 
@@ -154,6 +157,7 @@ asio::awaitable<void> manager::core::admit(std::shared_ptr<issuance> running)
     running->vouched = co_await is_vouched_for(running);
     if (!running->vouched && options_.self_check.enabled)
         co_await self_check(running);
+    running->stranger.reset();
     // Of a group, only whoever orders it takes tokens.
     if (!group_.changes)
         co_await take_new_host_tokens(running);
@@ -222,11 +226,12 @@ void manager::core::put_back_new_host_tokens(issuance& running)
         domains_.put_back(registered_domain(running.host));
 }
 
-// Nothing was asked of the CA. Only a name that does not lead here is remembered: the others have their own memory.
+// Nothing was asked of the CA. Only a name that is known not to lead here is remembered: the others have their own
+// memory.
 void manager::core::fail_to_admit(issuance& running, const error& e)
 {
     auto advice = e.retry();
-    if (e.code() == errc::self_check_failed)
+    if (e.code() == errc::self_check_failed && !running.unclear)
         advice = remember_failure(running.host, e);
     running.failure = e.with_host(running.host).with_retry(advice);
     complete(running);

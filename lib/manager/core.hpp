@@ -51,6 +51,10 @@ struct issuance
     bool admitted = false;
     /// Somebody vouches for the host.
     bool vouched = false;
+    /// Held while nobody is known to vouch for it, until it is admitted.
+    std::shared_ptr<const int> stranger;
+    /// The self-check failed for reasons that say nothing of the host.
+    bool unclear = false;
     /// Has a token of `limits::requests`, and has not used it.
     bool holds_token = false;
     bool used_token = false;
@@ -201,8 +205,14 @@ private:
         std::shared_ptr<issuance> running, std::optional<std::chrono::steady_clock::duration> wait);
 
     // self_check.cpp
-    asio::awaitable<std::vector<asio::ip::address>> addresses_of(std::string host);
+    std::shared_ptr<const void> lookup_place(const std::string& client);
+    asio::awaitable<std::vector<asio::ip::address>> look_up(
+        issuance& running, std::chrono::steady_clock::time_point until);
+    asio::awaitable<std::vector<asio::ip::address>> addresses_of(
+        std::shared_ptr<issuance> running, std::chrono::steady_clock::time_point until);
     asio::awaitable<void> self_check(std::shared_ptr<issuance> running);
+    asio::awaitable<void> probe(std::string host, std::vector<asio::ip::address> where,
+        std::chrono::steady_clock::time_point until);
 
     // issuance.cpp
     std::shared_ptr<issuance> start(const std::string& host, bool refresh);
@@ -413,8 +423,11 @@ private:
     budget domains_;
     budget clients_;
     slots self_check_places_;
-    // The hosts whose next answered validation is the manager's own.
-    std::set<std::string> checked_;
+    // Both by client: the checks, in line or under way, and the lookups that the system has not ended yet.
+    std::map<std::string, slots> client_checks_;
+    std::map<std::string, std::shared_ptr<const int>> lookups_;
+    // Held by each issuance that nobody vouches for, until it is admitted.
+    const std::shared_ptr<const int> strangers_ = std::make_shared<const int>();
     std::optional<account_failure> account_failure_;
     // When each host's next step is; then, of those whose refresh is due, the most urgent first, and those that are
     // polled next.

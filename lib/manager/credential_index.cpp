@@ -44,7 +44,9 @@ certificate_ptr credential_index::find_default() const noexcept
 
 certificate_ptr credential_index::find_challenge(std::string_view server_name) const noexcept
 {
-    return challenges.find(folded_name(server_name).view());
+    const folded_name name(server_name);
+    auto pending = challenges.find(name.view());
+    return pending ? pending : provisional.find(name.view());
 }
 
 http_challenge_ptr credential_index::find_http_challenge(std::string_view token) const noexcept

@@ -29,6 +29,8 @@ public:
     certificate_index own;
     /// Keyed by the SNI name a validator sends: the host, or an address's reverse name (RFC 8738 section 6).
     certificate_index challenges;
+    /// The answers to the manager's own self-checks; a pending challenge's comes first.
+    certificate_index provisional;
     http_challenge_index http_challenges;
     /// Other managers are on the same store.
     std::atomic<bool> is_shared = false;

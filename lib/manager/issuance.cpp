@@ -447,7 +447,7 @@ void manager::core::complete(issuance& running)
     if (running.refresh)
         --(running.yields ? yielding_ : refreshing_);
     issuances_.erase(running.host);
-    checked_.erase(running.host);
+    running.stranger.reset();
     make_room();
     wake();
 }

@@ -3,11 +3,12 @@
 #include "crypto/challenge_certificate.hpp"
 #include "manager/core.hpp"
 #include "protocol/printable.hpp"
+#include "transport/lookup.hpp"
 #include "transport/probe.hpp"
-#include "transport/resolve.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -18,16 +19,37 @@ using addresses = std::vector<asio::ip::address>;
 
 constexpr const char* step = "self-check";
 
-asio::awaitable<addresses> resolve_by_system(std::string host, std::chrono::steady_clock::time_point until)
+/// A client's checks, which wait for one another; its line is forgotten with the last of them.
+class client_line
 {
-    addresses found;
-    const auto where = parse_target("https://" + host + "/");
-    if (!where)
-        throw error(make_error_code(errc::invalid_host_name), step);
-    const auto endpoints = co_await async_resolve(*where, until);
-    for (const auto& each : endpoints)
-        found.push_back(each.address());
-    co_return found;
+public:
+    client_line(std::map<std::string, slots>& all, std::string key, std::size_t most)
+        : all_(all)
+        , key_(std::move(key))
+        , line_(all.try_emplace(key_, most).first->second)
+    {}
+    client_line(const client_line&) = delete;
+    client_line& operator=(const client_line&) = delete;
+    ~client_line()
+    {
+        turn_ = slots::lease();
+        if (line_.unused())
+            all_.erase(key_);
+    }
+
+    asio::awaitable<void> async_acquire() { turn_ = co_await line_.async_acquire(); }
+
+private:
+    std::map<std::string, slots>& all_;
+    std::string key_;
+    slots& line_;
+    slots::lease turn_;
+};
+
+std::string client_of(const issuance& running)
+{
+    const auto& address = running.hello.client_address;
+    return address ? client_key(*address) : std::string();
 }
 
 std::string unguessable(const random_source& random)
@@ -53,7 +75,7 @@ public:
     ~provisional_challenge()
     {
         if (answer_)
-            index_.challenges.erase(host_, answer_);
+            index_.provisional.erase(host_, answer_);
     }
 
     /// The leaf, which is made at the first call: it costs more than to find out that nobody is there.
@@ -63,7 +85,7 @@ public:
             answer_ = make_challenge_certificate(host_, unguessable(random), now);
         if (!answer_)
             throw error(make_error_code(errc::invalid_host_name), step);
-        index_.challenges.insert(host_, answer_);
+        index_.provisional.insert(host_, answer_);
         return std::string(answer_->leaf_der());
     }
 
@@ -99,71 +121,115 @@ private:
 
 } // namespace
 
-asio::awaitable<addresses> manager::core::addresses_of(std::string host)
+// Empty where too many lookups are under way, which the system may let go on after their time.
+std::shared_ptr<const void> manager::core::lookup_place(const std::string& client)
 {
     const auto& check = options_.self_check;
-    std::string why;
+    std::erase_if(lookups_, [](const auto& each) { return each.second.use_count() == 1; });
+    long all = 0;
+    for (const auto& each : lookups_)
+        all += each.second.use_count() - 1;
+    auto& place = lookups_[client];
+    if (!place)
+        place = std::make_shared<const int>();
+    const auto most = 2 * (client.empty() ? check.max_concurrent : check.max_concurrent_per_client);
+    const bool free = std::cmp_less(all, 2 * check.max_concurrent) && std::cmp_less_equal(place.use_count(), most);
+    return free ? place : nullptr;
+}
+
+asio::awaitable<addresses> manager::core::look_up(issuance& running, std::chrono::steady_clock::time_point until)
+{
+    const auto& check = options_.self_check;
+    const auto host = running.host;
+    if (check.resolver) {
+        const auto limit = std::chrono::ceil<std::chrono::seconds>(check.timeout);
+        auto found = co_await async_within(*options_.clock, limit, check.resolver(host));
+        if (!found)
+            throw error(make_error_code(errc::timed_out), step, "looking the name up takes too long");
+        co_return std::move(*found);
+    }
+    auto place = lookup_place(client_of(running));
+    if (!place)
+        throw error(make_error_code(errc::timed_out), step, "too many names are being looked up");
+    co_return co_await async_look_up(host, std::move(place), until);
+}
+
+asio::awaitable<addresses> manager::core::addresses_of(
+    std::shared_ptr<issuance> running, std::chrono::steady_clock::time_point until)
+{
+    std::string why = "it has no address";
     addresses found;
     try {
-        if (check.resolver) {
-            auto limit = std::chrono::ceil<std::chrono::seconds>(check.timeout);
-            auto resolved = co_await async_within(*options_.clock, limit, check.resolver(host));
-            if (!resolved)
-                throw error(make_error_code(errc::timed_out), step, "looking the name up takes too long");
-            found = std::move(*resolved);
-        } else {
-            found = co_await resolve_by_system(host, std::chrono::steady_clock::now() + check.timeout);
-        }
+        found = co_await look_up(*running, until);
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted)
             throw;
         why = e.what();
+        running->unclear = e.code() == errc::timed_out;
     } catch (const std::exception& e) {
         why = e.what();
     }
     if (found.empty())
-        throw error(make_error_code(errc::self_check_failed), step, why.empty() ? "it has no address" : why);
-    if (found.size() > check.max_addresses)
-        found.resize(std::max<std::size_t>(check.max_addresses, 1));
+        throw error(make_error_code(errc::self_check_failed), step, why);
+    const auto most = std::max<std::size_t>(options_.self_check.max_addresses, 1);
+    if (found.size() > most)
+        found.resize(most);
     co_return found;
 }
 
-// From the outside in, as the CA's validation would come.
+// In line; throws where nobody waits for the outcome any more.
 asio::awaitable<void> manager::core::self_check(std::shared_ptr<issuance> running)
 {
-    auto host = running->host;
-    auto place = co_await self_check_places_.async_acquire();
-    const auto where = co_await addresses_of(host);
-    provisional_challenge held(*index_, host);
-    const std::function<std::string()> leaf = [&] { return held.leaf(options_.random, now()); };
-    checked_.insert(host);
     const auto& check = options_.self_check;
-    std::string why;
-    for (const auto& address : where) {
-        const asio::ip::tcp::endpoint endpoint(address, check.tls_port);
-        const auto until = std::chrono::steady_clock::now() + check.timeout;
-        auto found = co_await async_probe_tls_alpn(endpoint, host, leaf, until);
-        if (!found)
-            co_return;
-        why += (why.empty() ? "" : "; ") + address.to_string() + ": " + *found;
+    const auto client = client_of(*running);
+    const auto most = client.empty() ? check.max_concurrent : check.max_concurrent_per_client;
+    client_line line(client_checks_, client, most);
+    co_await line.async_acquire();
+    const auto place = co_await self_check_places_.async_acquire();
+    if (running->waiters == 0) {
+        running->unclear = true;
+        throw error(make_error_code(errc::self_check_failed), step, "nobody waits for it any more");
     }
-    const bool http_served = http_side_.use_count() > 1;
-    const provisional_http_challenge http_held(*index_, host, options_.random);
-    for (auto address = where.begin(); http_served && address != where.end(); ++address) {
-        const asio::ip::tcp::endpoint endpoint(*address, check.http_port);
-        const auto until = std::chrono::steady_clock::now() + check.timeout;
-        auto found = co_await async_probe_http(endpoint, host, http_held.token(), http_held.answer(), until);
-        if (!found)
-            co_return;
-        why += "; " + address->to_string() + " over HTTP: " + *found;
-    }
-    throw error(make_error_code(errc::self_check_failed), step, printable(why, 500));
+    const auto until = std::chrono::steady_clock::now() + check.timeout;
+    const auto where = co_await addresses_of(running, until);
+    co_await probe(running->host, where, until);
 }
 
-// The answer to its own check is no validation by a CA.
+// From the outside in, as the CA's validation would come.
+asio::awaitable<void> manager::core::probe(
+    std::string host, std::vector<asio::ip::address> where, std::chrono::steady_clock::time_point until)
+{
+    const auto& check = options_.self_check;
+    provisional_challenge held(*index_, host);
+    const provisional_http_challenge http_held(*index_, host, options_.random);
+    const std::function<std::string()> leaf = [&] { return held.leaf(options_.random, now()); };
+    const bool http_served = http_side_.use_count() > 1;
+    std::vector<asio::awaitable<std::optional<std::string>>> probes;
+    std::vector<std::string> names;
+    for (const auto& address : where) {
+        const asio::ip::tcp::endpoint endpoint(address, check.tls_port);
+        names.push_back(address.to_string() + ": ");
+        probes.push_back(async_probe_tls_alpn(endpoint, host, leaf, until));
+    }
+    for (auto address = where.begin(); http_served && address != where.end(); ++address) {
+        const asio::ip::tcp::endpoint endpoint(*address, check.http_port);
+        names.push_back(address->to_string() + " over HTTP: ");
+        probes.push_back(async_probe_http(endpoint, host, http_held.token(), http_held.answer(), until));
+    }
+    const auto found = co_await async_first_success(std::move(probes));
+    std::string why;
+    for (std::size_t i = 0; i < found.size(); ++i)
+        why += (i == 0 ? "" : "; ") + names[i] + found[i];
+    if (!found.empty())
+        throw error(make_error_code(errc::self_check_failed), step, printable(why, 500));
+}
+
+// Before an order has a challenge, only the manager itself asks for its answer.
 bool manager::core::was_self_check(const std::string& host)
 {
-    return checked_.erase(host) > 0;
+    const auto running = issuances_.find(host);
+    return running != issuances_.end() && running->second->challenge.empty() && !group_.challenges.contains(host) &&
+        !running->second->refresh;
 }
 
 } // namespace acme

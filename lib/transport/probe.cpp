@@ -2,12 +2,16 @@
 
 #include "crypto/boringssl.hpp"
 #include "transport/connection.hpp"
+#include "transport/posted.hpp"
 #include "transport/watchdog.hpp"
 
 #include <acme/error.hpp>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -18,7 +22,9 @@
 #include <openssl/pool.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <string_view>
 
 namespace acme {
@@ -71,6 +77,17 @@ finding why_not(const boost::system::system_error& e, bool expired)
     if (e.code() == asio::error::operation_aborted)
         throw;
     return e.code().message();
+}
+
+// A failure lets a group of operations go on.
+asio::awaitable<void> expect_success(
+    asio::awaitable<finding> probe, std::shared_ptr<std::vector<std::string>> found, std::size_t place)
+{
+    auto why = co_await std::move(probe);
+    if (!why)
+        co_return;
+    (*found)[place] = *why;
+    throw std::runtime_error(*why);
 }
 
 } // namespace
@@ -130,6 +147,27 @@ asio::awaitable<finding> async_probe_http(tcp::endpoint where, std::string host,
     if (body_of({answer.data(), size}) != expected)
         co_return "another server's answer";
     co_return std::nullopt;
+}
+
+asio::awaitable<std::vector<std::string>> async_first_success(std::vector<asio::awaitable<finding>> probes)
+{
+    const auto executor = co_await asio::this_coro::executor;
+    const auto found = std::make_shared<std::vector<std::string>>(probes.size());
+    auto begin = [&](std::size_t i) {
+        return asio::co_spawn(executor, posted(expect_success(std::move(probes[i]), found, i)), asio::deferred);
+    };
+    std::vector<decltype(begin(0))> all;
+    for (std::size_t i = 0; i < probes.size(); ++i)
+        all.push_back(begin(i));
+    auto group = asio::experimental::make_parallel_group(std::move(all));
+    const auto outcome = co_await group.async_wait(asio::experimental::wait_for_one_success(), asio::use_awaitable);
+    const auto& failures = std::get<1>(outcome);
+    if (std::ranges::find(failures, nullptr) != failures.end())
+        co_return std::vector<std::string>();
+    for (std::size_t i = 0; i < found->size(); ++i)
+        if ((*found)[i].empty())
+            std::rethrow_exception(failures[i]);
+    co_return std::move(*found);
 }
 
 } // namespace acme

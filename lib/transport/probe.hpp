@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace acme {
 
@@ -21,5 +22,10 @@ boost::asio::awaitable<std::optional<std::string>> async_probe_tls_alpn(boost::a
 /// An http-01 request (RFC 8555 section 8.3) that expects this key authorization. `token` is in base64url.
 boost::asio::awaitable<std::optional<std::string>> async_probe_http(boost::asio::ip::tcp::endpoint where,
     std::string host, std::string token, std::string expected, std::chrono::steady_clock::time_point until);
+
+/// All of them side by side, at least one: empty once one succeeds, which cancels the others; otherwise what each
+/// found.
+boost::asio::awaitable<std::vector<std::string>> async_first_success(
+    std::vector<boost::asio::awaitable<std::optional<std::string>>> probes);
 
 } // namespace acme
