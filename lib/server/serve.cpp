@@ -28,11 +28,21 @@ std::size_t connection_limit(std::size_t wanted)
     return static_cast<std::size_t>(std::clamp<rlim_t>(descriptors.rlim_cur / 3, 2, 10'000));
 }
 
+std::size_t client_limit(const serve_options& options)
+{
+    const auto wanted = options.max_connections_per_client;
+    return wanted > 0 ? wanted : connection_limit(options.max_connections) / 2;
+}
+
 std::shared_ptr<session_group> make_group(const strand& s, const serve_options& options)
 {
-    const auto limit = connection_limit(options.max_connections);
-    const auto of_client = options.max_connections_per_client;
-    return std::make_shared<session_group>(s, limit, of_client > 0 ? of_client : limit / 2);
+    return std::make_shared<session_group>(s, connection_limit(options.max_connections), client_limit(options));
+}
+
+std::shared_ptr<handshake_waiters> make_waiters(const serve_options& options)
+{
+    const auto of_client = std::max<std::size_t>(client_limit(options) / 2, 1);
+    return std::make_shared<handshake_waiters>(connection_limit(options.max_connections) / 2, of_client);
 }
 
 std::shared_ptr<ticket_keys> make_ticket_keys(std::shared_ptr<clock> time)
@@ -238,7 +248,7 @@ server::server(manager& m, http_application a, serve_options o)
     , time(m.options().clock)
     , ticket_keys(options.ticket_keys ? options.ticket_keys : make_ticket_keys(time))
     , tls(make_context(m, ticket_keys))
-    , waiting(std::make_shared<handshake_waiters>(connection_limit(options.max_connections) / 2))
+    , waiting(make_waiters(options))
 {}
 
 void server::report(std::exception_ptr failure, const tcp::endpoint& peer) const noexcept
