@@ -76,28 +76,6 @@ asio::awaitable<void> rotate_keys(std::shared_ptr<ticket_keys> keys, std::shared
     }
 }
 
-/// What is answered over plain HTTP.
-class redirection
-{
-public:
-    redirection(manager& certificates, std::uint16_t https_port)
-        : certificates_(certificates)
-        , https_port_(https_port)
-    {}
-
-    asio::awaitable<http_response> operator()(const http_request& request) const
-    {
-        auto challenge = co_await async_answer_http_challenge(request, certificates_);
-        auto response = challenge ? std::move(*challenge) : redirect_http(request, https_port_);
-        response.keep_alive(false);
-        co_return response;
-    }
-
-private:
-    manager& certificates_;
-    std::uint16_t https_port_;
-};
-
 /// A running server. Lives in the frame of `run`, on one strand.
 class running_server
 {
@@ -158,10 +136,8 @@ asio::awaitable<void> running_server::run()
 
 void running_server::start()
 {
-    auto redirect_port = all_->options.redirect_port;
-    if (redirect_port == 0)
-        redirect_port = https_.front().local_endpoint().port();
-    all_->redirect = redirection(all_->certificates, redirect_port);
+    if (all_->redirect_port == 0)
+        all_->redirect_port = https_.front().local_endpoint().port();
     if (!http_.empty())
         answering_http_ = all_->certificates.answering_http_challenges();
     accept_on(https_, https_sessions_, &serve_https_connection);
@@ -244,7 +220,7 @@ server::server(manager& m, http_application a, serve_options o)
     : certificates(m)
     , application(std::move(a))
     , options(std::move(o))
-    , redirect(application)
+    , redirect_port(options.redirect_port)
     , time(m.options().clock)
     , ticket_keys(options.ticket_keys ? options.ticket_keys : make_ticket_keys(time))
     , tls(make_context(m, ticket_keys))

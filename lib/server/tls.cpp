@@ -188,7 +188,7 @@ asio::awaitable<void> server_handshake::wait_for_challenge()
 {
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
-    co_await certificates_.async_find_challenge(host);
+    co_await certificates_.async_find_challenge(host, client_address_);
     set_handshake_state(tls_, handshake_state());
 }
 
