@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -54,9 +55,11 @@ std::optional<http_response> answer_http_challenge(
     const boost::beast::http::request_header<>& request, manager& certificates);
 
 /// The same for one of several servers that share a store: a token that is not known here, and may be another server's,
-/// is waited for (`manager::async_find_http_challenge`). `request` and `certificates` must outlive the call. Throws
-/// `acme::error` with `errc::shut_down`. Cancellation: terminal.
+/// is waited for (`manager::async_find_http_challenge`, which counts the waits of a client whose address is known).
+/// `request` and `certificates` must outlive the call. Throws `acme::error` with `errc::shut_down`. Cancellation:
+/// terminal.
 boost::asio::awaitable<std::optional<http_response>> async_answer_http_challenge(
-    const boost::beast::http::request_header<>& request, manager& certificates);
+    const boost::beast::http::request_header<>& request, manager& certificates,
+    std::optional<boost::asio::ip::address> client_address = std::nullopt);
 
 } // namespace acme

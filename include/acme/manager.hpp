@@ -7,11 +7,13 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/strand.hpp>
 
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -205,11 +207,14 @@ public:
 
     /// The certificate that answers a tls-alpn-01 validation which has come here: one that is pending or, on a store
     /// shared with other managers, becomes known within two seconds, since a CA may be faster than the store. Null
-    /// where there is none; then at once where the store is nobody else's.
-    boost::asio::awaitable<certificate_ptr> async_find_challenge(std::string server_name);
+    /// where there is none; then at once where no other manager is known of, or too many wait already: as many as may
+    /// wait for certificates (`config::max_waiters`, and of one client `max_waiters_per_client`), counted apart.
+    boost::asio::awaitable<certificate_ptr> async_find_challenge(
+        std::string server_name, std::optional<boost::asio::ip::address> client_address = std::nullopt);
 
     /// The same for http-01; see `credentials::find_http_challenge`.
-    boost::asio::awaitable<http_challenge_ptr> async_find_http_challenge(std::string token);
+    boost::asio::awaitable<http_challenge_ptr> async_find_http_challenge(
+        std::string token, std::optional<boost::asio::ip::address> client_address = std::nullopt);
 
     /// Keeps a value the same on all managers that use the store, from the time on that there is one. Its functions are
     /// called on the manager's strand.

@@ -100,7 +100,7 @@ struct serve_options
     std::uint64_t body_limit = 1024 * 1024;
     /// HTTPS connections at a time, and as many HTTP connections; more wait in the system's backlog. 0: a third of the
     /// descriptors that the process may open, 10,000 at most. 1 counts as 2: at most half of the HTTPS connections
-    /// wait for a certificate, so that the CA's validations come through.
+    /// wait for a certificate, of all and of each client, so that the CA's validations come through, and other clients.
     std::size_t max_connections = 0;
     /// The same for one client: an IPv4 address, or an IPv6 network of 64 bits. More are reset once they are accepted.
     /// 0: half of `max_connections`, so that no client alone keeps the others out. To be raised to `max_connections`

@@ -9,6 +9,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/socket_base.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -16,12 +17,14 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <unordered_map>
 #include <vector>
 
 struct ssl_st;
@@ -85,27 +88,30 @@ boost::asio::ssl::context make_server_context(
 /// at any of them; `async_serve` does this by itself. They are in the store as they are: see `encrypted_store`.
 void share(std::shared_ptr<ticket_keys> keys, manager& certificates);
 
-/// How many handshakes wait for certificates, and how many may. Thread safety: from any thread.
+/// How many handshakes wait for certificates, in all and of each client (an IPv4 address, or an IPv6 network of 64
+/// bits), and how many may. Thread safety: from any thread.
 class handshake_waiters
 {
 public:
-    explicit handshake_waiters(std::size_t limit) noexcept
+    using client_address = std::optional<boost::asio::ip::address>;
+
+    /// So many in all, and of one client whose address is known; 0: half of them, so that no client alone keeps the
+    /// others from waiting.
+    explicit handshake_waiters(std::size_t limit, std::size_t client_limit = 0)
         : limit_(limit)
+        , client_limit_(client_limit > 0 ? client_limit : (limit + 1) / 2)
     {}
 
-    /// False where there are too many already; else one more waits, until `leave`.
-    bool enter() noexcept
-    {
-        if (count_.fetch_add(1) < limit_)
-            return true;
-        leave();
-        return false;
-    }
-    void leave() noexcept { count_.fetch_sub(1); }
+    /// False where there are too many already; else one more waits, until `leave` with the same address.
+    bool enter(const client_address& client);
+    void leave(const client_address& client) noexcept;
 
 private:
     const std::size_t limit_;
-    std::atomic<std::size_t> count_{0};
+    const std::size_t client_limit_;
+    std::mutex mutex_;
+    std::size_t count_ = 0;
+    std::unordered_map<std::string, std::size_t> of_clients_;
 };
 
 struct handshake_options
@@ -114,8 +120,9 @@ struct handshake_options
     /// (`config::handshake_wait`).
     std::chrono::steady_clock::duration timeout = std::chrono::seconds(10);
     /// Shared by handshakes that must leave room for others: one that would be one waiter too many fails with
-    /// `errc::too_many_waiters`. Without it only `config::max_waiters` counts. A server that bounds its connections
-    /// needs it: the CA's validation must find a place while clients wait for the certificate.
+    /// `errc::too_many_waiters`. Without it only the bounds of `config` count. A server that bounds its connections
+    /// needs it: the CA's validation must find a place while clients wait for the certificate, and so must the clients
+    /// of other hosts while one client waits for a host that never gets one.
     std::shared_ptr<handshake_waiters> waiters;
     /// The client's, for the manager's budgets and decisions. Empty: unknown.
     std::optional<boost::asio::ip::address> client_address;
@@ -139,9 +146,15 @@ struct handshake_result
 
 namespace detail {
 
-// Empty where the timer's time is over.
-using handshake_step = boost::asio::awaitable<std::optional<boost::system::error_code>> (*)(
-    void* stream, boost::asio::steady_timer& limit);
+/// What a handshake does with a stream of whatever type.
+struct stream_operations
+{
+    // Empty where the timer's time is over.
+    boost::asio::awaitable<std::optional<boost::system::error_code>> (*step)(
+        void* stream, boost::asio::steady_timer& limit);
+    // Completes when the client is gone, and throws operation_aborted.
+    boost::asio::awaitable<void> (*until_gone)(void* stream);
+};
 
 template <class Stream>
 boost::asio::awaitable<std::optional<boost::system::error_code>> step_handshake(
@@ -163,8 +176,39 @@ boost::asio::awaitable<std::optional<boost::system::error_code>> step_handshake(
     co_return ec;
 }
 
+// The socket under a stream; null where there is none.
+template <class Stream>
+auto find_socket(Stream& stream)
+{
+    if constexpr (requires { stream.async_wait(boost::asio::socket_base::wait_read, boost::asio::deferred); })
+        return &stream;
+    else if constexpr (requires { stream.socket(); })
+        return find_socket(stream.socket());
+    else if constexpr (requires { stream.next_layer(); })
+        return find_socket(stream.next_layer());
+    else
+        return nullptr;
+}
+
+template <class Stream>
+boost::asio::awaitable<void> wait_until_gone(void* stream)
+{
+    namespace asio = boost::asio;
+    auto socket = find_socket(*static_cast<Stream*>(stream));
+    if constexpr (std::is_null_pointer_v<decltype(socket)>) {
+        asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+        co_await never.async_wait(asio::use_awaitable);
+    } else {
+        boost::system::error_code ec;
+        co_await socket->async_wait(asio::socket_base::wait_read, asio::use_awaitable);
+        // What it has sent already hides its end, but not a reset.
+        if (socket->available(ec) > 0)
+            co_await socket->async_wait(asio::socket_base::wait_error, asio::use_awaitable);
+    }
+}
+
 boost::asio::awaitable<handshake_result> run_handshake(
-    ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options);
+    ssl_st* tls, void* stream, stream_operations operations, manager& certificates, handshake_options options);
 
 } // namespace detail
 
@@ -184,7 +228,8 @@ boost::asio::awaitable<handshake_result> run_handshake(
 /// - `acme::error` with `errc::challenge_answered` after a validation, which the manager has been told of. This is no
 ///   client: close the connection.
 /// - `acme::error` with `errc::timed_out` when `options.timeout` has passed.
-/// - `boost::system::system_error` where TLS or the connection failed, with the stream's error.
+/// - `boost::system::system_error` where TLS or the connection failed, with the stream's error; the connection's end is
+///   noticed during the wait for a certificate too (`ssl::error::stream_truncated`), where there is a socket under it.
 /// The stream is to be closed after any of them.
 /// Cancellation: terminal; throws `operation_aborted`. The issuance that it waited for goes on. For this and for the
 ///     time limit the next layer's operations must support terminal cancellation, as Asio's and Beast's do.
@@ -192,8 +237,8 @@ template <class Stream>
 boost::asio::awaitable<handshake_result> async_handshake(
     Stream& stream, manager& certificates, handshake_options options = {})
 {
-    return detail::run_handshake(
-        stream.native_handle(), &stream, &detail::step_handshake<Stream>, certificates, std::move(options));
+    const detail::stream_operations operations{&detail::step_handshake<Stream>, &detail::wait_until_gone<Stream>};
+    return detail::run_handshake(stream.native_handle(), &stream, operations, certificates, std::move(options));
 }
 
 } // namespace acme

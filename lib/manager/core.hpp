@@ -135,8 +135,8 @@ public:
     bool was_self_check(const std::string& host);
 
     // shared_challenges.cpp
-    asio::awaitable<certificate_ptr> find_challenge(std::string server_name);
-    asio::awaitable<http_challenge_ptr> find_http_challenge(std::string token);
+    asio::awaitable<certificate_ptr> find_challenge(std::string server_name, std::optional<asio::ip::address> client);
+    asio::awaitable<http_challenge_ptr> find_http_challenge(std::string token, std::optional<asio::ip::address> client);
 
     // account.cpp
     asio::awaitable<std::string> terms_of_service();
@@ -304,7 +304,7 @@ private:
     asio::awaitable<void> erase_challenge(std::string host, std::shared_ptr<const store::lock> lock);
     void take_challenge(const std::string& host, const std::string& value);
     void drop_challenge(const std::string& host);
-    asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there);
+    asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there, std::optional<asio::ip::address> client);
     asio::awaitable<bool> look_for_challenges(std::function<bool()> is_there);
     asio::awaitable<bool> hear_of_challenge(std::function<bool()> is_there);
 
@@ -419,6 +419,8 @@ private:
     std::size_t waiters_ = 0;
     std::size_t fetching_ = 0;
     client_counts client_waiters_;
+    std::size_t challenge_waiters_ = 0;
+    client_counts client_challenge_waiters_;
     decision_cache decisions_;
     budget domains_;
     budget clients_;

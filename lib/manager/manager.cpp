@@ -118,14 +118,16 @@ std::shared_ptr<const void> manager::answering_http_challenges() const noexcept
     return core_->answering_http_challenges();
 }
 
-asio::awaitable<certificate_ptr> manager::async_find_challenge(std::string server_name)
+asio::awaitable<certificate_ptr> manager::async_find_challenge(
+    std::string server_name, std::optional<asio::ip::address> client_address)
 {
-    return call(core_, core_->join(core_->find_challenge(std::move(server_name))));
+    return call(core_, core_->join(core_->find_challenge(std::move(server_name), client_address)));
 }
 
-asio::awaitable<http_challenge_ptr> manager::async_find_http_challenge(std::string token)
+asio::awaitable<http_challenge_ptr> manager::async_find_http_challenge(
+    std::string token, std::optional<asio::ip::address> client_address)
 {
-    return call(core_, core_->join(core_->find_http_challenge(std::move(token))));
+    return call(core_, core_->join(core_->find_http_challenge(std::move(token), client_address)));
 }
 
 void manager::share(shared_value value)

@@ -153,27 +153,33 @@ void manager::core::drop_challenge(const std::string& host)
         spawn(retire_challenge(host, shared.answer));
 }
 
-asio::awaitable<certificate_ptr> manager::core::find_challenge(std::string server_name)
+asio::awaitable<certificate_ptr> manager::core::find_challenge(
+    std::string server_name, std::optional<asio::ip::address> client)
 {
     auto is_there = [this, server_name] { return index_->find_challenge(server_name) != nullptr; };
-    co_await wait_for_challenge(is_there);
+    co_await wait_for_challenge(is_there, client);
     co_return index_->find_challenge(server_name);
 }
 
-asio::awaitable<http_challenge_ptr> manager::core::find_http_challenge(std::string token)
+asio::awaitable<http_challenge_ptr> manager::core::find_http_challenge(
+    std::string token, std::optional<asio::ip::address> client)
 {
     auto is_there = [this, token] { return index_->find_http_challenge(token) != nullptr; };
-    co_await wait_for_challenge(is_there);
+    co_await wait_for_challenge(is_there, client);
     co_return index_->find_http_challenge(token);
 }
 
 // A validation may be faster than the word of its challenge.
-asio::awaitable<void> manager::core::wait_for_challenge(std::function<bool()> is_there)
+asio::awaitable<void> manager::core::wait_for_challenge(
+    std::function<bool()> is_there, std::optional<asio::ip::address> client)
 {
-    const bool may_come = group_.changes && !stopped_ && waiters_ < options_.max_waiters;
-    if (!may_come || is_there())
+    const bool has_others = group_.changes && (group_.cut_off || !group_.nodes.empty());
+    if (!has_others || stopped_ || is_there() || challenge_waiters_ >= options_.max_waiters)
         co_return;
-    const counted here(waiters_);
+    const counted here(challenge_waiters_);
+    const counted_client of_client(client_challenge_waiters_, client ? client_key(*client) : std::string());
+    if (of_client.count() > options_.max_waiters_per_client)
+        co_return;
     auto news = group_.cut_off || group_.is_behind ? look_for_challenges(is_there) : hear_of_challenge(is_there);
     co_await async_within(*options_.clock, longest_wait, std::move(news));
 }

@@ -79,17 +79,18 @@ std::optional<http_response> answer_http_challenge(const http::request_header<>&
     return respond(request, find(request, path.substr(prefix.size()), *certificates.credentials()), certificates);
 }
 
-boost::asio::awaitable<std::optional<http_response>> async_answer_http_challenge(
-    const http::request_header<>& request, manager& certificates)
+boost::asio::awaitable<std::optional<http_response>> async_answer_http_challenge(const http::request_header<>& request,
+    manager& certificates, std::optional<boost::asio::ip::address> client_address)
 {
     const auto path = path_of(request.target());
     if (!path.starts_with(prefix))
         co_return std::nullopt;
     std::string token(path.substr(prefix.size()));
-    auto found = find(request, token, *certificates.credentials());
-    const bool may_come = !found && is_read(request) && is_challenge_token(token);
+    const auto pending = certificates.credentials();
+    auto found = find(request, token, *pending);
+    const bool may_come = !found && is_read(request) && is_challenge_token(token) && pending->learns_challenges();
     if (may_come)
-        found = co_await certificates.async_find_http_challenge(token);
+        found = co_await certificates.async_find_http_challenge(token, client_address);
     co_return respond(request, found, certificates);
 }
 

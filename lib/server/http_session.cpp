@@ -113,6 +113,28 @@ private:
     certificate_ptr shown_;
 };
 
+/// What is answered over plain HTTP to one client.
+class redirection
+{
+public:
+    redirection(const server& all, asio::ip::address client)
+        : all_(all)
+        , client_(std::move(client))
+    {}
+
+    asio::awaitable<http_response> operator()(const http_request& request) const
+    {
+        auto challenge = co_await async_answer_http_challenge(request, all_.certificates, client_);
+        auto response = challenge ? std::move(*challenge) : redirect_http(request, all_.redirect_port);
+        response.keep_alive(false);
+        co_return response;
+    }
+
+private:
+    const server& all_;
+    asio::ip::address client_;
+};
+
 // Asks the client to close, and waits a little for it to do so.
 asio::awaitable<void> close_tls(https_stream& stream)
 {
@@ -149,7 +171,8 @@ asio::awaitable<void> serve_http_connection(
     boost::beast::tcp_stream tcp(std::move(socket));
     byte_stream_of<boost::beast::tcp_stream> stream(tcp);
     io_hook hook(*self, tcp);
-    http_connection connection(stream, *all, *self, all->redirect, false);
+    const http_application redirect(redirection(*all, self->peer.address()));
+    http_connection connection(stream, *all, *self, redirect, false);
     auto end = co_await connection.run();
     if (end != connection_end::broken)
         co_await linger(tcp);

@@ -26,8 +26,8 @@ struct server
     manager& certificates;
     const http_application application;
     const serve_options options;
-    /// What answers on HTTP ports: challenges, and redirects.
-    http_application redirect;
+    /// Set before connections are accepted.
+    std::uint16_t redirect_port;
     const std::shared_ptr<clock> time;
     const std::shared_ptr<acme::ticket_keys> ticket_keys;
     asio::ssl::context tls;

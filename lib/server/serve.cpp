@@ -28,11 +28,21 @@ std::size_t connection_limit(std::size_t wanted)
     return static_cast<std::size_t>(std::clamp<rlim_t>(descriptors.rlim_cur / 3, 2, 10'000));
 }
 
+std::size_t client_limit(const serve_options& options)
+{
+    const auto wanted = options.max_connections_per_client;
+    return wanted > 0 ? wanted : connection_limit(options.max_connections) / 2;
+}
+
 std::shared_ptr<session_group> make_group(const strand& s, const serve_options& options)
 {
-    const auto limit = connection_limit(options.max_connections);
-    const auto of_client = options.max_connections_per_client;
-    return std::make_shared<session_group>(s, limit, of_client > 0 ? of_client : limit / 2);
+    return std::make_shared<session_group>(s, connection_limit(options.max_connections), client_limit(options));
+}
+
+std::shared_ptr<handshake_waiters> make_waiters(const serve_options& options)
+{
+    const auto of_client = std::max<std::size_t>(client_limit(options) / 2, 1);
+    return std::make_shared<handshake_waiters>(connection_limit(options.max_connections) / 2, of_client);
 }
 
 std::shared_ptr<ticket_keys> make_ticket_keys(std::shared_ptr<clock> time)
@@ -65,28 +75,6 @@ asio::awaitable<void> rotate_keys(std::shared_ptr<ticket_keys> keys, std::shared
         keys->rotate();
     }
 }
-
-/// What is answered over plain HTTP.
-class redirection
-{
-public:
-    redirection(manager& certificates, std::uint16_t https_port)
-        : certificates_(certificates)
-        , https_port_(https_port)
-    {}
-
-    asio::awaitable<http_response> operator()(const http_request& request) const
-    {
-        auto challenge = co_await async_answer_http_challenge(request, certificates_);
-        auto response = challenge ? std::move(*challenge) : redirect_http(request, https_port_);
-        response.keep_alive(false);
-        co_return response;
-    }
-
-private:
-    manager& certificates_;
-    std::uint16_t https_port_;
-};
 
 /// A running server. Lives in the frame of `run`, on one strand.
 class running_server
@@ -148,10 +136,8 @@ asio::awaitable<void> running_server::run()
 
 void running_server::start()
 {
-    auto redirect_port = all_->options.redirect_port;
-    if (redirect_port == 0)
-        redirect_port = https_.front().local_endpoint().port();
-    all_->redirect = redirection(all_->certificates, redirect_port);
+    if (all_->redirect_port == 0)
+        all_->redirect_port = https_.front().local_endpoint().port();
     if (!http_.empty())
         answering_http_ = all_->certificates.answering_http_challenges();
     accept_on(https_, https_sessions_, &serve_https_connection);
@@ -234,11 +220,11 @@ server::server(manager& m, http_application a, serve_options o)
     : certificates(m)
     , application(std::move(a))
     , options(std::move(o))
-    , redirect(application)
+    , redirect_port(options.redirect_port)
     , time(m.options().clock)
     , ticket_keys(options.ticket_keys ? options.ticket_keys : make_ticket_keys(time))
     , tls(make_context(m, ticket_keys))
-    , waiting(std::make_shared<handshake_waiters>(connection_limit(options.max_connections) / 2))
+    , waiting(make_waiters(options))
 {}
 
 void server::report(std::exception_ptr failure, const tcp::endpoint& peer) const noexcept

@@ -1,10 +1,14 @@
 #include "crypto/boringssl.hpp"
+#include "manager/counted_client.hpp"
 #include "protocol/printable.hpp"
 #include "server/client_hello_hook.hpp"
 #include "server/handshake_state.hpp"
+#include "transport/posted.hpp"
 
 #include <acme/tls.hpp>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -58,15 +62,24 @@ error with_some_host(const error& e, const client_hello& hello)
 class waiting
 {
 public:
-    explicit waiting(handshake_waiters& w)
-        : waiters_(w)
-    {}
+    waiting(std::shared_ptr<handshake_waiters> all, const handshake_waiters::client_address& client)
+        : all_(std::move(all))
+        , client_(client)
+    {
+        if (all_ && !all_->enter(client_))
+            throw error(make_error_code(errc::too_many_waiters), step_name);
+    }
     waiting(const waiting&) = delete;
     waiting& operator=(const waiting&) = delete;
-    ~waiting() { waiters_.leave(); }
+    ~waiting()
+    {
+        if (all_)
+            all_->leave(client_);
+    }
 
 private:
-    handshake_waiters& waiters_;
+    const std::shared_ptr<handshake_waiters> all_;
+    const handshake_waiters::client_address& client_;
 };
 
 // The handshake of one connection; lives in the frame of run_handshake.
@@ -74,10 +87,10 @@ class server_handshake
 {
 public:
     server_handshake(
-        SSL* tls, void* stream, detail::handshake_step step, manager& certificates, handshake_options options)
+        SSL* tls, void* stream, detail::stream_operations with, manager& certificates, handshake_options options)
         : tls_(tls)
         , stream_(stream)
-        , step_(step)
+        , with_(with)
         , certificates_(certificates)
         , waiters_(std::move(options.waiters))
         , client_address_(std::move(options.client_address))
@@ -96,7 +109,7 @@ private:
 
     SSL* tls_;
     void* stream_;
-    detail::handshake_step step_;
+    detail::stream_operations with_;
     manager& certificates_;
     std::shared_ptr<handshake_waiters> waiters_;
     std::optional<asio::ip::address> client_address_;
@@ -108,7 +121,7 @@ asio::awaitable<error_code> server_handshake::timed_step()
 {
     const auto started = std::chrono::steady_clock::now();
     asio::steady_timer limit(co_await asio::this_coro::executor, left_);
-    const auto result = co_await step_(stream_, limit);
+    const auto result = co_await with_.step(stream_, limit);
     left_ -= std::chrono::steady_clock::now() - started;
     if (!result)
         throw error(make_error_code(errc::timed_out), step_name);
@@ -175,18 +188,27 @@ asio::awaitable<void> server_handshake::wait_for_challenge()
 {
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
-    co_await certificates_.async_find_challenge(host);
+    co_await certificates_.async_find_challenge(host, client_address_);
     set_handshake_state(tls_, handshake_state());
 }
 
+// Who hangs up waits no longer.
 asio::awaitable<certificate_ptr> server_handshake::get_certificate(client_hello hello)
 {
-    if (!waiters_)
-        co_return co_await certificates_.async_get_certificate(std::move(hello));
-    if (!waiters_->enter())
-        throw error(make_error_code(errc::too_many_waiters), step_name);
-    const waiting here(*waiters_);
-    co_return co_await certificates_.async_get_certificate(std::move(hello));
+    const waiting here(waiters_, client_address_);
+    const auto executor = co_await asio::this_coro::executor;
+    auto obtained = certificates_.async_get_certificate(std::move(hello));
+    auto group =
+        asio::experimental::make_parallel_group(asio::co_spawn(executor, posted(std::move(obtained)), asio::deferred),
+            asio::co_spawn(executor, posted(with_.until_gone(stream_)), asio::deferred));
+    auto outcome = co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    auto& [order, failure, result, watch_failure] = outcome;
+    if (!failure)
+        co_return std::move(result);
+    const bool gone = order[0] == 1 && !watch_failure;
+    if (gone)
+        throw boost::system::system_error(asio::ssl::error::stream_truncated, step_name);
+    std::rethrow_exception(failure);
 }
 
 // Whether the handshake goes on with the default certificate.
@@ -214,10 +236,36 @@ asio::awaitable<void> server_handshake::refuse(std::exception_ptr why)
 
 } // namespace
 
-asio::awaitable<handshake_result> detail::run_handshake(
-    ssl_st* tls, void* stream, handshake_step step, manager& certificates, handshake_options options)
+bool handshake_waiters::enter(const client_address& client)
 {
-    server_handshake handshake(tls, stream, step, certificates, std::move(options));
+    std::lock_guard lock(mutex_);
+    if (count_ >= limit_)
+        return false;
+    if (client) {
+        auto& of_client = of_clients_[client_key(*client)];
+        if (of_client >= client_limit_)
+            return false;
+        ++of_client;
+    }
+    ++count_;
+    return true;
+}
+
+void handshake_waiters::leave(const client_address& client) noexcept
+{
+    std::lock_guard lock(mutex_);
+    --count_;
+    if (!client)
+        return;
+    const auto place = of_clients_.find(client_key(*client));
+    if (--place->second == 0)
+        of_clients_.erase(place);
+}
+
+asio::awaitable<handshake_result> detail::run_handshake(
+    ssl_st* tls, void* stream, stream_operations operations, manager& certificates, handshake_options options)
+{
+    server_handshake handshake(tls, stream, operations, certificates, std::move(options));
     co_return co_await handshake.run();
 }
 

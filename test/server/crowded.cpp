@@ -131,6 +131,37 @@ BOOST_AUTO_TEST_CASE(validations_come_through_clients_that_wait)
     BOOST_TEST(std::ranges::count_if(t.b.events, is_validation) == 4);
 }
 
+// A host for which there is never a certificate.
+config with_a_tarpit()
+{
+    config c;
+    c.decision_timeout = std::chrono::hours(1);
+    c.decide = [](std::string host, client_hello) -> asio::awaitable<bool> {
+        if (host == "tarpit.example")
+            co_await pause(1h);
+        co_return true;
+    };
+    return c;
+}
+
+BOOST_AUTO_TEST_CASE(one_client_has_half_of_the_places_to_wait_in)
+{
+    bench b(with_a_tarpit());
+    running s(b, beset::with_limits(16, 0));
+    std::vector<std::shared_ptr<outcome<std::string>>> clients;
+    for (int i = 0; i < 7; ++i)
+        clients.push_back(begin(b, talk_tls(s.port(), request("/"), "tarpit.example", here)));
+    const auto refused = [&] {
+        return std::ranges::count(s.errors, make_error_code(errc::too_many_waiters), &caught::code);
+    };
+    b.wait_for([&] { return refused() == 3; });
+    BOOST_TEST(std::ranges::count_if(clients, [](const auto& c) { return !c->done(); }) == 4);
+    for (const char* host : {"a.example", "b.example"})
+        BOOST_TEST(has(b.run(talk_tls(s.port(), request("/", close_after), host, elsewhere)), "hello /"));
+    BOOST_CHECK_THROW(b.run(talk_tls(s.port(), request("/"), "c.example", here)), boost::system::system_error);
+    b.wait_for([&] { return refused() == 4; });
+}
+
 // Until the server does not want to hear any more.
 template <class Stream>
 asio::awaitable<void> drip(Stream& stream, std::string octets)

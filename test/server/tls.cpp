@@ -165,11 +165,11 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_away_does_not_end_the_issuance)
         auto first = b.run(connect(server.port(), client_offer("left.example")) || held());
         BOOST_TEST(first.index() == 1U);
     }
-    b.ca->open = true;
     wait_for_ends(b, server.ends, 1);
     BOOST_TEST(bool(server.ends[0].code));
     BOOST_TEST(!server.ends[0].typed);
-    BOOST_TEST(b.certificates().credentials()->find("left.example") != nullptr);
+    b.ca->open = true;
+    b.wait_for([&] { return b.certificates().credentials()->find("left.example") != nullptr; });
     BOOST_TEST(b.run(connect(server.port(), client_offer("left.example"))).text == "hello");
     BOOST_TEST(b.ca->orders == 1U);
 }
