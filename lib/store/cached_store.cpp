@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <utility>
 
 namespace acme {
@@ -23,13 +24,20 @@ struct parts
         , copy(std::move(c))
     {}
 
-    bool apart() const { return steady_clock::now().time_since_epoch() < apart_until.load(); }
-    void part() const { apart_until = (steady_clock::now() + time_apart).time_since_epoch(); }
+    bool apart() const { return parted_at == successes && steady_clock::now().time_since_epoch() < apart_until.load(); }
+    // After a failure of what was begun when there were so many successes: those since then count for more.
+    void part(std::uint64_t at) const
+    {
+        parted_at = at;
+        apart_until = (steady_clock::now() + time_apart).time_since_epoch();
+    }
     // What is read after a lock was taken, say, is to be what is shared.
-    void rejoin() const { apart_until = steady_clock::duration::zero(); }
+    void rejoin() const { ++successes; }
 
     const std::shared_ptr<store> shared;
     const std::shared_ptr<store> copy;
+    mutable std::atomic<std::uint64_t> successes = 0;
+    mutable std::atomic<std::uint64_t> parted_at = 0;
     mutable std::atomic<steady_clock::duration> apart_until{steady_clock::duration::zero()};
 };
 using shared_parts = std::shared_ptr<const parts>;
@@ -40,13 +48,16 @@ asio::awaitable<std::optional<T>> ask(shared_parts all, asio::awaitable<T> opera
 {
     if (all->apart())
         co_return std::nullopt;
+    const std::uint64_t before = all->successes;
     try {
-        co_return std::optional<T>(co_await std::move(operation));
+        std::optional<T> given(co_await std::move(operation));
+        all->rejoin();
+        co_return given;
     } catch (const error& e) {
         if (e.code() != errc::store_unavailable)
             throw;
     }
-    all->part();
+    all->part(before);
     co_return std::nullopt;
 }
 

@@ -82,6 +82,32 @@ BOOST_AUTO_TEST_CASE(once_anything_of_the_shared_store_succeeds_it_is_read_again
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_fails_after_something_succeeded_says_nothing_of_the_shared_store)
+{
+    const std::function<void(store&)> signs[] = {
+        [](store& s) { run(s.async_lock("host")); }, [](store& s) { run(s.async_load("other")); }};
+    for (const auto& sign : signs) {
+        const auto shared = std::make_shared<testing::faulty_store>();
+        const auto slow = std::make_shared<testing::faulty_store>(shared);
+        const auto cached = make_cached_store(slow, make_memory_store());
+        slow->inject(store_fault(operation::load).prefix("late").stall());
+        shared->inject(store_fault(operation::load).prefix("late").with(errc::store_unavailable));
+        asio::io_context io;
+        bool loaded = false;
+        asio::co_spawn(
+            io, cached->async_load("late"), [&](std::exception_ptr e, std::optional<std::string>) { loaded = !e; });
+        io.poll();
+        BOOST_TEST_REQUIRE(!loaded);
+        sign(*cached);
+        run(shared->async_save("host", "by another node"));
+        slow->resume();
+        io.restart();
+        io.run();
+        BOOST_TEST_REQUIRE(loaded);
+        BOOST_TEST((run(cached->async_load("host")) == "by another node"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_shared_store_is_right)
 {
     bench b;
