@@ -275,13 +275,6 @@ json::object etcd_changed_at(std::string_view key, std::int64_t revision)
     return o;
 }
 
-json::object etcd_has_value(std::string_view key, std::string_view value)
-{
-    json::object o = comparison(key, "VALUE", "EQUAL");
-    o["value"] = base64(value);
-    return o;
-}
-
 json::object etcd_unchanged_since(std::string_view key, std::int64_t revision)
 {
     constexpr auto last = std::numeric_limits<std::int64_t>::max();

@@ -38,7 +38,6 @@ boost::json::object etcd_delete(std::string_view key);
 /// not changed after it.
 boost::json::object etcd_created_at(std::string_view key, std::int64_t revision);
 boost::json::object etcd_changed_at(std::string_view key, std::int64_t revision);
-boost::json::object etcd_has_value(std::string_view key, std::string_view value);
 boost::json::object etcd_unchanged_since(std::string_view key, std::int64_t revision);
 /// The operations of a transaction; `kind` is "request_range", "request_put" or "request_delete_range".
 struct etcd_transaction

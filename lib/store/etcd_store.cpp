@@ -5,6 +5,7 @@
 
 #include <boost/asio/strand.hpp>
 
+#include <chrono>
 #include <utility>
 
 namespace acme {
@@ -152,17 +153,28 @@ asio::awaitable<void> guarded_erase(shared_parts all, std::string key, const sto
     co_await change_under_lock(all, "request_delete_range", std::move(request), lock, std::move(key));
 }
 
+// Compared here: etcd takes no request with two large values.
 asio::awaitable<bool> exchange(
     shared_parts all, std::string key, std::optional<std::string> expected, std::string desired)
 {
     check_object(key, desired);
     const std::string place = all->key(key);
-    etcd_transaction transaction;
-    transaction.when(expected ? etcd_has_value(place, *expected) : etcd_created_at(place, 0));
-    transaction.then("request_put", etcd_put(place, desired));
-    const etcd_answer answer =
-        co_await etcd_fence::async_write(all->fence, std::move(transaction), repetition::until_sent);
-    co_return answer.succeeded;
+    const auto end = std::chrono::steady_clock::now() + all->gateway->options().operation_timeout;
+    for (;;) {
+        json::object message = etcd_get(place);
+        const etcd_answer found =
+            co_await all->gateway->async_call("/v3/kv/range", std::move(message), repetition::until_answered, end);
+        const auto* object = found.range.all.empty() ? nullptr : &found.range.all.front();
+        if (bool(object) != expected.has_value() || (object && object->value != *expected))
+            co_return false;
+        etcd_transaction transaction;
+        transaction.when(etcd_changed_at(place, object ? object->mod_revision : 0));
+        transaction.then("request_put", etcd_put(place, desired));
+        const etcd_answer answer =
+            co_await etcd_fence::async_write(all->fence, std::move(transaction), repetition::until_sent, end);
+        if (answer.succeeded)
+            co_return true;
+    }
 }
 
 asio::awaitable<bool> check(shared_parts all)

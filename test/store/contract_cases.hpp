@@ -163,6 +163,12 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_exchange_is_for_who_knows_the_value, kind, stor
     BOOST_TEST((run(s->async_load("a")) == "1"));
     BOOST_TEST(run(s->async_exchange("a", "1", "2")));
     BOOST_TEST((run(s->async_load("a")) == "2"));
+    const std::string large(kind::largest, 'x');
+    const std::string other(kind::largest, 'y');
+    BOOST_TEST(run(s->async_exchange("large", std::nullopt, large)));
+    BOOST_TEST(!run(s->async_exchange("large", other, large)));
+    BOOST_TEST(run(s->async_exchange("large", large, other)));
+    BOOST_TEST((run(s->async_load("large")) == other));
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(exchanges_of_many_threads_are_one_after_the_other, kind, stores)

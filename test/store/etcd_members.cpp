@@ -1,5 +1,4 @@
 #include "crypto/base64.hpp"
-#include "kit/relay.hpp"
 #include "store/etcd.hpp"
 
 #include <boost/asio/use_future.hpp>
@@ -209,23 +208,6 @@ BOOST_AUTO_TEST_CASE(a_list_has_pages)
     BOOST_TEST(std::is_sorted(keys.begin(), keys.end()));
     BOOST_TEST(keys.front() == "host/10000");
     BOOST_TEST(keys.back() == "host/12099");
-}
-
-BOOST_AUTO_TEST_CASE(an_exchange_without_an_answer_is_not_repeated)
-{
-    relay network(shared_etcd().address(0));
-    auto options = options_for(shared_etcd());
-    options.request_timeout = 500ms;
-    const etcd_node direct(options);
-    options.endpoints = {"http://" + network.address()};
-    const etcd_node node(options);
-    run(node->async_save("a", "1"));
-    network.stall();
-    const auto unknown = failure_of([&] { run(node->async_exchange("a", "1", "2")); });
-    BOOST_TEST((unknown && unknown->code() == errc::store_unavailable));
-    network.mend();
-    const auto now = run(direct->async_load("a"));
-    BOOST_TEST((now == "1" || now == "2"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
