@@ -9,6 +9,13 @@ namespace acme {
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
+namespace {
+
+// In less time nothing is tried again.
+constexpr auto shortest = std::chrono::milliseconds(150);
+
+} // namespace
+
 etcd_fence::etcd_fence(std::shared_ptr<etcd_gateway> gateway, std::string key)
     : gateway_(std::move(gateway))
     , key_(std::move(key))
@@ -41,7 +48,7 @@ asio::awaitable<etcd_answer> etcd_fence::async_write(std::shared_ptr<etcd_fence>
             if (e.code() != errc::store_unavailable)
                 throw;
             causes += (causes.empty() ? "" : "; ") + e.explanation();
-            if (repetition == how || steady_clock::now() >= end)
+            if (repetition == how || steady_clock::now() + shortest >= end)
                 throw error(e.code(), e.step(), causes);
             continue;
         }
