@@ -291,6 +291,7 @@ private:
     // membership.cpp
     asio::awaitable<void> give_signs_of_life();
     asio::awaitable<void> count_nodes();
+    asio::awaitable<void> erase_node(std::string key);
     asio::awaitable<void> give_sign_of_life();
     asio::awaitable<void> forget_silent_nodes();
     asio::awaitable<void> leave_group();

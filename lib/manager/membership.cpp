@@ -15,6 +15,11 @@ constexpr unsigned most_missed = 3;
 
 constexpr std::string_view nodes = "nodes/";
 
+constexpr std::size_t most_nodes = 1'000;
+
+// More than that are mostly of those that ended before anybody noticed.
+constexpr std::size_t usual_nodes = 100;
+
 // FNV-1a, which is the same everywhere, and then mixed, since its last octets hardly reach the upper bits.
 std::uint64_t score(std::string_view node, std::string_view host) noexcept
 {
@@ -51,8 +56,24 @@ asio::awaitable<void> manager::core::count_nodes()
         if (e.code() == asio::error::operation_aborted)
             throw;
     }
-    for (const auto& key : found)
-        hear_of_node(key);
+    // Whoever lives is back on the list with its next sign.
+    const bool is_crowded = found.size() > usual_nodes;
+    for (const auto& key : found) {
+        if (is_crowded)
+            co_await erase_node(key);
+        else
+            hear_of_node(key);
+    }
+}
+
+asio::awaitable<void> manager::core::erase_node(std::string key)
+{
+    try {
+        co_await store_->async_erase(key);
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+    }
 }
 
 asio::awaitable<void> manager::core::give_sign_of_life()
@@ -76,13 +97,7 @@ asio::awaitable<void> manager::core::forget_silent_nodes()
             silent.push_back(node);
     for (const auto& node : silent) {
         group_.nodes.erase(node);
-        const auto key = keys_.prefix() + std::string(nodes) + node;
-        try {
-            co_await store_->async_erase(key);
-        } catch (const error& e) {
-            if (e.code() == asio::error::operation_aborted)
-                throw;
-        }
+        co_await erase_node(keys_.prefix() + std::string(nodes) + node);
     }
 }
 
@@ -105,8 +120,7 @@ bool manager::core::hear_of_node(const std::string& key)
     if (!key.starts_with(prefix))
         return false;
     const auto node = key.substr(prefix.size());
-    constexpr std::size_t most_nodes = 1'000;
-    if (node != group_.self && group_.nodes.size() < most_nodes)
+    if (node != group_.self && (group_.nodes.contains(node) || group_.nodes.size() < most_nodes))
         group_.nodes[node] = group_.signs;
     return true;
 }

@@ -13,6 +13,11 @@ constexpr unsigned most_attempts = 50;
 
 constexpr const char* step = "the shared limits";
 
+std::chrono::system_clock::time_point time_of(const limit_record& limits)
+{
+    return std::max(limits.requests.updated, limits.new_hosts.updated);
+}
+
 } // namespace
 
 // As others see them; where nobody has saved any, or what is there is damaged, as they are here.
@@ -44,12 +49,17 @@ void manager::core::take_limits(limit_record limits)
 }
 
 // Whoever saves them last sets their time: the others' clocks, which may be minutes apart, follow it. What is not heard
-// at once is of an earlier time, which says little.
+// at once is of an earlier time, which says little. A time that goes back far is that of a clock that will not follow,
+// so that all others do; else each of them would find that much time passed.
 void manager::core::note_clocks(const limit_record& limits, bool is_heard)
 {
-    const auto ahead = std::max(limits.requests.updated, limits.new_hosts.updated) - now();
+    const auto known = with_state([](const state& s) { return s.limits ? time_of(*s.limits) : time_point::min(); });
+    const auto ahead = time_of(limits) - now();
+    const bool was_set_back = known > time_of(limits) + clock_tolerance;
     const bool is_possible = ahead <= clock_tolerance && ahead >= -clock_tolerance;
-    if (is_possible && (is_heard || ahead > ahead.zero()))
+    if (was_set_back)
+        group_.ahead = ahead;
+    else if (is_possible && (is_heard || ahead > ahead.zero()))
         group_.ahead = std::max(group_.ahead.value_or(ahead), ahead);
 }
 

@@ -9,7 +9,8 @@
 
 namespace acme {
 
-/// How far the clocks of machines that share a state may be apart.
+/// How far the clocks of machines that share a state may be apart. Each time that one comes which is further apart, a
+/// bucket that they share may be filled once; then its machine goes by the others' time.
 inline constexpr std::chrono::minutes clock_tolerance{20};
 
 /// A token bucket on the wall clock, so that it can be saved. A clock that jumps ahead fills it, never beyond its size;

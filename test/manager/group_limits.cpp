@@ -178,6 +178,66 @@ BOOST_AUTO_TEST_CASE(clocks_that_differ_mint_no_orders_and_lose_none)
     }
 }
 
+BOOST_AUTO_TEST_CASE(clocks_that_are_far_apart_cost_a_bucket_or_two_and_no_more)
+{
+    for (const minutes ahead : {minutes(-60), minutes(25), minutes(60)}) {
+        skewed w(requests, ahead);
+        for (const bool is_first : {true, false}) {
+            const auto start = w.clock->elapsed();
+            std::vector<outcome_ptr> all;
+            for (int n = 0; n < 15; ++n) {
+                all.push_back(w.ask((is_first ? "x" : "v") + host_number(n)));
+                all.push_back(w.second.ask((is_first ? "y" : "w") + host_number(n)));
+            }
+            w.run_until([&] { return done(all) == all.size(); });
+            for (const auto& each : all)
+                BOOST_TEST(each->certificate, ahead.count());
+            // The right pace takes 27 minutes, or 30 where the bucket is empty.
+            const auto took = w.clock->elapsed() - start;
+            const auto least = is_first ? minutes(21) : minutes(29);
+            BOOST_TEST((took >= least && took < minutes(32)), ahead.count() << " minutes: " << took / seconds(1));
+            BOOST_TEST((w.second.network->orders >= (is_first ? 10U : 20U)), w.second.network->orders);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_jumps_and_comes_back_locks_nobody_out)
+{
+    for (const auto jump : {hours(-48), hours(-1), hours(1), hours(24 * 20)}) {
+        weather w(requests);
+        const auto wandering = std::make_shared<skewed_clock>(w.clock, seconds(0));
+        member second(w, [&](config& c) {
+            requests(c);
+            c.clock = wandering;
+        });
+        w.use_disk();
+        second.use(w.disk);
+        int next = 0;
+        for (const auto ahead : {hours(0), hours(jump), hours(0)}) {
+            wandering->set_ahead(ahead);
+            for (int n = 0; n < 4; ++n) {
+                // By its clock the certificate may be none that can be used; its order counts.
+                const auto there = second.ask(host_number(next++));
+                w.run_until([&] { return there->done; });
+                const auto start = w.clock->elapsed();
+                w.get(host_number(next++));
+                const auto took = w.clock->elapsed() - start;
+                BOOST_TEST(
+                    (took <= minutes(2)), jump.count() << " hours, at " << ahead.count() << ": " << took / seconds(1));
+            }
+        }
+        // And afterwards the pace is what it was.
+        w.pass(hours(2));
+        const auto start = w.clock->elapsed();
+        for (int n = 0; n < 6; ++n) {
+            w.get(host_number(next++));
+            second.get(host_number(next++));
+        }
+        const auto took = w.clock->elapsed() - start;
+        BOOST_TEST((took >= minutes(9) - seconds(2) && took <= minutes(9) + seconds(30)), took / seconds(1));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_left_by_a_clock_ahead_does_not_lock_the_others_out)
 {
     for (const int ahead : {-15, 15}) {

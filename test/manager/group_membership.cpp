@@ -178,6 +178,44 @@ BOOST_FIXTURE_TEST_CASE(who_joins_takes_its_share, members)
     BOOST_TEST((fourth.network->orders >= hosts / 8 && fourth.network->orders <= hosts / 2), fourth.network->orders);
 }
 
+// By processes that ended before anybody noticed, say: each start has a name of its own.
+struct crowded : members
+{
+    // Names that nobody has any more.
+    void leave_names(int names)
+    {
+        const auto save = [](std::shared_ptr<store> s, std::string prefix, int n) -> boost::asio::awaitable<void> {
+            for (int i = 0; i < n; ++i)
+                co_await s->async_save(prefix + "nodes/dead" + std::to_string(i), "0");
+        };
+        await(save(disk->behind(), state_keys(ca.directory_url()).prefix(), names));
+        settle();
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(a_thousand_names_do_not_hide_those_who_live, crowded)
+{
+    leave_names(998);
+    pass(hours(1));
+    BOOST_TEST(nodes() == 3U);
+    const auto done = disk->operations();
+    BOOST_TEST(std::none_of(done.begin(), done.end(), [](const auto& each) {
+        return each.operation == operation::erase && each.key.find("dead") == std::string::npos;
+    }));
+}
+
+BOOST_FIXTURE_TEST_CASE(who_finds_too_many_names_begins_a_new_list, crowded)
+{
+    leave_names(150);
+    member fourth(*this);
+    fourth.use(disk);
+    pass(minutes(6));
+    BOOST_TEST(nodes() == 4U);
+    obtain(hosts);
+    refresh_all();
+    BOOST_TEST((fourth.network->orders >= hosts / 8 && fourth.network->orders <= hosts / 2), fourth.network->orders);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace

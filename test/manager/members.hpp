@@ -26,6 +26,7 @@ public:
     {
         return right_->async_wait(d);
     }
+    void set_ahead(std::chrono::seconds ahead) { ahead_ = ahead; }
 
 private:
     std::shared_ptr<clock> right_;
