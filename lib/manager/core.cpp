@@ -94,9 +94,8 @@ void manager::core::unmarshal(std::string_view text)
             std::string(place) + " is of another CA than " + printable(options_.directory_url, 200));
     std::set<std::string> keys;
     auto replace = [&](state& s) {
-        for (auto* each : {&s, &loaded})
-            for (auto& [key, value] : encode(*each, keys_))
-                keys.insert(key);
+        keys = keys_of(s, keys_);
+        keys.merge(keys_of(loaded, keys_));
         for (auto& [host, record] : loaded.certificates)
             unstored_.insert(keys_.certificate(host));
         std::swap(s, loaded);

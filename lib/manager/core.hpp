@@ -262,6 +262,7 @@ private:
     asio::awaitable<std::optional<std::string>> load_usable(std::string key);
     void take_saved(const std::string& key, const std::string& value);
     void take_erased(const std::string& key);
+    asio::awaitable<void> take_erased_certificate(std::string host);
     void take_news(state news);
     void take_certificate(const std::string& host, certificate_record record);
     void drop_certificate(const std::string& host);
@@ -355,6 +356,7 @@ private:
     void make_room();
     bool may_leave(const std::string& host) const;
     bool put_away(const std::string& host);
+    std::optional<time_point> ceded_until(const std::string& host) const;
 
     // saving.cpp
     void refuse_second_store() const;
@@ -362,6 +364,7 @@ private:
     asio::awaitable<objects> load_objects(std::shared_ptr<store> where, std::vector<std::string>& left);
     asio::awaitable<std::optional<std::string>> load_or_tell(std::shared_ptr<store> where, std::string name);
     std::set<std::string> merge(state loaded);
+    void save_all_again();
     asio::awaitable<std::optional<error>> save(std::string key);
     asio::awaitable<void> save_value(std::shared_ptr<store> where, std::string key, std::optional<std::string> value);
     asio::awaitable<void> erase_certificate(std::shared_ptr<store> where, std::string host);
@@ -369,6 +372,7 @@ private:
     asio::awaitable<void> save_before_asking(std::string key, std::string host);
     bool can_not_wait(const std::string& host) const;
     std::optional<std::string> take_unsaved(const std::string& key);
+    void saved(const std::string& key, bool is_erased);
     void keep_unsaved(const std::string& key);
     void saving_failed(const std::string& key, const error& e);
     void yield_order(const std::string& key);
@@ -381,6 +385,7 @@ private:
     void wake();
     void reload();
     bool waits_after_failure(const state& s, const std::string& host) const;
+    asio::awaitable<bool> save_what_is_left();
     asio::awaitable<void> supervise();
     asio::awaitable<void> wait_for_work();
     void notice_clock_set_back();
@@ -460,8 +465,9 @@ private:
     std::unordered_map<std::string, std::optional<time_point>> stored_;
     std::deque<std::string> loads_;
     std::size_t loading_ = 0;
-    // The keys whose saving is about to begin.
+    // The keys whose saving is about to begin, and those that are being written.
     std::set<std::string> queued_;
+    std::set<std::string> saving_;
     bool saving_paused_ = false;
     std::shared_ptr<transport> transport_;
     std::shared_ptr<client> client_;

@@ -142,6 +142,7 @@ asio::awaitable<void> manager::core::compare_with_store()
     auto listed = co_await store_->async_list(keys_.prefix());
     std::set<std::string> keys(listed.begin(), listed.end());
     keys.insert(state_keys::hosts());
+    keys.insert(keys_.account());
     with_state([&](const state& s) {
         for (auto& [host, record] : s.certificates)
             keys.insert(keys_.certificate(host));
@@ -258,6 +259,8 @@ void manager::core::take_erased(const std::string& key)
     if (key == keys_.limits())
         group_.limits.reset();
     hear_that_node_left(key);
+    if (key == keys_.account())
+        save_all_again();
     if (const auto host = after(keys_.challenge({}), key))
         drop_challenge(*host);
     const auto served = after(keys_.certificate({}), key);
@@ -266,21 +269,51 @@ void manager::core::take_erased(const std::string& key)
     if (!is_news)
         return;
     if (served)
-        drop_certificate(*served);
-    with_state([&](state& s) {
-        if (const auto host = after(keys_.order({}), key); host && !is_ordering(*host))
-            s.orders.erase(*host);
-        if (const auto host = after(keys_.failure({}), key))
-            s.failures.erase(*host);
+        spawn(take_erased_certificate(*served));
+    const bool is_change = with_state([&](state& s) {
+        const auto ordered = after(keys_.order({}), key), failed = after(keys_.failure({}), key);
+        return (ordered && !is_ordering(*ordered) && s.orders.erase(*ordered) > 0) ||
+            (failed && s.failures.erase(*failed) > 0);
     });
+    if (is_change)
+        watchers_.notify();
+}
+
+// Others have given it up, unless the account is gone as well: then it is lost with all that the store had.
+asio::awaitable<void> manager::core::take_erased_certificate(std::string host)
+{
+    const auto key = keys_.certificate(host);
+    const auto ours = index_->certificates.find(host);
+    std::optional<std::string> account, theirs;
+    for (bool is_known = false; !is_known;) {
+        try {
+            account = co_await load_usable(keys_.account());
+            theirs = co_await load_usable(key);
+            is_known = true;
+        } catch (const error& e) {
+            if (e.code() == asio::error::operation_aborted)
+                throw;
+        }
+        if (!is_known)
+            co_await options_.clock->async_wait(pause_after_failure);
+    }
+    if (!account)
+        save_all_again();
+    const bool is_gone = !theirs && index_->certificates.find(host) == ours &&
+        with_state([&](const state&) { return !unstored_.contains(key); });
+    if (is_gone)
+        drop_certificate(host);
 }
 
 // Another manager obtained it, or knows more of its plan.
 void manager::core::take_certificate(const std::string& host, certificate_record record)
 {
     auto running = issuances_.find(host);
+    group_.ceded.erase(host);
     if (auto kept = stored_.find(host); kept != stored_.end() && running == issuances_.end()) {
-        kept->second = next_step(record.plan, now());
+        // What is saved does not say when the CA is asked next.
+        const auto due = refresh_due(record.plan, now());
+        kept->second = std::min(kept->second.value_or(due), due);
         schedule_.set(host, *kept->second);
         return;
     }
@@ -326,7 +359,6 @@ void manager::core::take_certificate(const std::string& host, certificate_record
         return;
     stored_.erase(host);
     due_.erase(host);
-    group_.ceded.erase(host);
     if (running != issuances_.end() && !running->second->ordering) {
         auto theirs = running->second;
         succeed(*theirs, c);
@@ -351,6 +383,7 @@ void manager::core::drop_certificate(const std::string& host)
     }
     with_state([&](state& s) {
         unsaved_.erase(keys_.certificate(host));
+        unstored_.erase(keys_.certificate(host));
         unwanted_.erase(keys_.certificate(host));
         auto it = s.certificates.find(host);
         if (it == s.certificates.end())
@@ -360,6 +393,8 @@ void manager::core::drop_certificate(const std::string& host)
     });
     schedule_.erase(host);
     due_.erase(host);
+    group_.ceded.erase(host);
+    watchers_.notify();
 }
 
 bool manager::core::is_ordering(const std::string& host) const

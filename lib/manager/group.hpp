@@ -23,6 +23,9 @@ struct shared_challenge
     http_challenge_ptr http_answer;
 };
 
+/// How long a refresh that is due is left to the manager whose turn it is.
+inline constexpr std::chrono::minutes precedence{10};
+
 /// Whether it was issued later.
 bool is_newer(const certificate& a, const certificate& b) noexcept;
 

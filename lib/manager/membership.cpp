@@ -145,7 +145,6 @@ bool manager::core::is_ours(const std::string& host) const
 // Another manager has the precedence for a while; one that does nothing does not have it for long.
 bool manager::core::cede(const std::string& host, time_point at)
 {
-    constexpr std::chrono::minutes precedence{10};
     if (!group_.changes || is_ours(host) || can_not_wait(host)) {
         group_.ceded.erase(host);
         return false;

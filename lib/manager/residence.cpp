@@ -162,7 +162,7 @@ void manager::core::take_in(const std::string& host, certificate_record record, 
     if (!taken)
         return;
     if (!issuances_.contains(host))
-        schedule_.set(host, next);
+        schedule_.set(host, ceded_until(host).value_or(next));
     wake();
     make_room();
 }
@@ -194,10 +194,23 @@ bool manager::core::may_leave(const std::string& host) const
         return false;
     auto key = keys_.certificate(host);
     const auto at = now();
-    return !queued_.contains(key) && with_state([&](const state& s) {
+    if (queued_.contains(key) || saving_.contains(key))
+        return false;
+    const bool is_ceded = ceded_until(host).has_value();
+    return with_state([&](const state& s) {
         auto it = s.certificates.find(host);
-        return it != s.certificates.end() && next_step(it->second.plan, at) > at && !unsaved_.contains(key);
+        return it != s.certificates.end() && (is_ceded || next_step(it->second.plan, at) > at) &&
+            !unsaved_.contains(key) && !unstored_.contains(key);
     });
+}
+
+// Until when its refresh is left to another manager; empty where it is not.
+std::optional<time_point> manager::core::ceded_until(const std::string& host) const
+{
+    const auto place = group_.ceded.find(host);
+    if (place == group_.ceded.end() || place->second + precedence <= now())
+        return std::nullopt;
+    return place->second + precedence;
 }
 
 bool manager::core::put_away(const std::string& host)
@@ -212,9 +225,7 @@ bool manager::core::put_away(const std::string& host)
     });
     if (!record)
         return false;
-    const auto at = now();
-    const bool is_others = group_.changes && !is_ours(host);
-    stored_[host] = is_others ? refresh_due(record->plan, at) : next_step(record->plan, at);
+    stored_[host] = ceded_until(host).value_or(next_step(record->plan, now()));
     index_->certificates.erase(host, record->certificate);
     return true;
 }

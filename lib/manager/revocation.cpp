@@ -79,6 +79,7 @@ void manager::core::take_revocation(const std::string& host, const certificate_p
         return;
     schedule_.erase(host);
     due_.erase(host);
+    group_.ceded.erase(host);
     changed({keys_.certificate(host), keys_.order(host)});
     bool replace = !given_up && manages(host) && !stopped_;
     if (replace && !issuances_.contains(host))

@@ -147,6 +147,8 @@ std::set<std::string> manager::core::merge(state loaded)
 {
     std::set<std::string> unsaved;
     auto take = [&](state& s) {
+        unstored_.clear();
+        unwanted_.clear();
         if (loaded.account) {
             s.account = std::move(loaded.account);
             client_.reset();
@@ -185,6 +187,21 @@ std::set<std::string> manager::core::merge(state loaded)
     return unsaved;
 }
 
+// A store without the account was emptied, or set up anew: nobody erases that. What is in memory is all that is left.
+void manager::core::save_all_again()
+{
+    std::set<std::string> lost;
+    with_state([&](const state& s) {
+        if (!s.account)
+            return;
+        lost = keys_of(s, keys_);
+        for (auto& [host, record] : s.certificates)
+            unstored_.insert(keys_.certificate(host));
+    });
+    if (!lost.empty())
+        changed(std::move(lost));
+}
+
 // Until its value is read, a key stays among the unsaved: a save that is cancelled before has not happened.
 asio::awaitable<std::optional<error>> manager::core::save(std::string key)
 {
@@ -202,9 +219,12 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     // What is not in memory is not for that reason to be erased.
     const bool is_unneeded = !value && key.starts_with(keys_.certificate({})) &&
         with_state([&](const state&) { return !unwanted_.contains(key); });
-    if (is_unneeded)
+    if (is_unneeded) {
+        saved(key, false);
         co_return failed;
+    }
     const bool erases = !value;
+    saving_.insert(key);
     try {
         co_await save_value(where, key, std::move(value));
     } catch (...) {
@@ -212,12 +232,9 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     }
     auto cancellation = co_await asio::this_coro::cancellation_state;
     const bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
+    saving_.erase(key);
     if (!failed)
-        with_state([&](state&) {
-            unstored_.erase(key);
-            if (erases)
-                unwanted_.erase(key);
-        });
+        saved(key, erases);
     else if (cancelled)
         keep_unsaved(key);
     else if (failed->code() == errc::lock_lost)
@@ -225,6 +242,17 @@ asio::awaitable<std::optional<error>> manager::core::save(std::string key)
     else
         saving_failed(key, *failed);
     co_return failed;
+}
+
+void manager::core::saved(const std::string& key, bool is_erased)
+{
+    const bool is_last = with_state([&](state&) {
+        if (is_erased)
+            unwanted_.erase(key);
+        return unstored_.erase(key) > 0 && unstored_.empty();
+    });
+    if (is_last)
+        wake();
 }
 
 // What other managers on the store may change at the same time is saved with care.
@@ -344,6 +372,7 @@ asio::awaitable<void> manager::core::resume_saving()
 asio::awaitable<void> manager::core::save_one(std::string key)
 {
     co_await save(std::move(key));
+    make_room();
 }
 
 void manager::core::save_what_changed()
@@ -352,12 +381,11 @@ void manager::core::save_what_changed()
         return;
     std::vector<std::string> keys;
     with_state([&](state&) {
-        if (!store_) {
+        if (!store_)
             unsaved_.clear();
-            unwanted_.clear();
-        }
+        // A store that has the account has the certificates as well.
         for (auto& key : unsaved_)
-            if (queued_.insert(key).second)
+            if ((key != keys_.account() || unstored_.empty()) && queued_.insert(key).second)
                 keys.push_back(key);
     });
     for (auto& key : keys)

@@ -454,21 +454,29 @@ std::string encode(const std::set<std::string>& hosts)
     return json::serialize(o);
 }
 
+std::set<std::string> keys_of(const state& s, const state_keys& keys)
+{
+    std::set<std::string> all;
+    if (s.account)
+        all.insert(keys.account());
+    if (s.hosts)
+        all.insert(state_keys::hosts());
+    if (s.limits)
+        all.insert(keys.limits());
+    for (auto& [host, record] : s.certificates)
+        all.insert(keys.certificate(host));
+    for (auto& [host, record] : s.orders)
+        all.insert(keys.order(host));
+    for (auto& [host, record] : s.failures)
+        all.insert(keys.failure(host));
+    return all;
+}
+
 objects encode(const state& s, const state_keys& keys)
 {
     objects o;
-    if (s.account)
-        o[keys.account()] = encode(*s.account);
-    if (s.hosts)
-        o[state_keys::hosts()] = encode(*s.hosts);
-    if (s.limits)
-        o[keys.limits()] = encode(*s.limits);
-    for (auto& [host, record] : s.certificates)
-        o[keys.certificate(host)] = encode(record);
-    for (auto& [host, record] : s.orders)
-        o[keys.order(host)] = encode(record);
-    for (auto& [host, record] : s.failures)
-        o[keys.failure(host)] = encode(record);
+    for (auto& key : keys_of(s, keys))
+        o[key] = encode_object(s, keys, key).value();
     return o;
 }
 

@@ -144,6 +144,7 @@ inline bool is_unusable(const error& e)
 /// The objects of a whole state, and back. `decode_object` adds one object to `to`; it ignores keys of other
 /// directories and of later versions, and throws `acme::error`
 /// (`errc::damaged_state`) for a value that does not parse, naming `place` and the key.
+std::set<std::string> keys_of(const state& s, const state_keys& keys);
 objects encode(const state& s, const state_keys& keys);
 void decode_object(
     state& to, const state_keys& keys, const std::string& key, std::string_view value, std::string_view place);

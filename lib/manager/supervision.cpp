@@ -1,3 +1,4 @@
+#include "client/deadline.hpp"
 #include "manager/core.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -12,6 +13,9 @@ namespace {
 constexpr std::chrono::system_clock::duration longest_sleep = std::chrono::hours(1);
 
 constexpr auto pause_after_failure = std::chrono::minutes(1);
+
+// All that is saved at the end is saved within this time.
+constexpr std::chrono::seconds last_save{15};
 
 } // namespace
 
@@ -39,6 +43,7 @@ void manager::core::reload()
     auto at = now();
     schedule_.clear();
     due_.clear();
+    std::erase_if(group_.ceded, [&](const auto& each) { return !manages(each.first); });
     for (auto& host : std::exchange(polls_, {}))
         polled_.erase(host);
     with_state([&](state& s) {
@@ -124,18 +129,31 @@ asio::awaitable<void> manager::core::shutdown()
 {
     stop();
     co_await tasks_.async_wait_empty();
+    watchers_.close();
+    // Who asks for it again waits for the first.
+    const auto turn = co_await save_locks_->async_lock("shutdown");
+    if (!transport_)
+        co_return;
     saving_paused_ = true;
-    std::set<std::string> keys;
-    with_state([&](state&) { keys = unsaved_; });
-    for (auto& key : keys)
-        co_await save(key);
-    co_await leave_group();
+    const auto in_time = co_await async_within(*options_.clock, last_save, save_what_is_left());
+    if (!in_time)
+        for (const auto& key : with_state([&](const state&) { return unsaved_; })) {
+            save_failed told{key, error(make_error_code(errc::timed_out), "shutting down")};
+            tell(told);
+        }
     // What listens, and idle connections, would keep the executor at work.
     group_.changes.reset();
     client_.reset();
     transport_.reset();
-    group_.changes.reset();
-    watchers_.close();
+}
+
+asio::awaitable<bool> manager::core::save_what_is_left()
+{
+    const auto keys = with_state([&](const state&) { return unsaved_; });
+    for (auto& key : keys)
+        co_await save(key);
+    co_await leave_group();
+    co_return true;
 }
 
 // A task that has not begun yet never will, so what waits for it, or was left to it, ends here.

@@ -39,7 +39,7 @@ BOOST_FIXTURE_TEST_CASE(who_comes_back_erases_nothing_that_others_have_saved, en
 {
     constexpr int hosts = 3;
     obtain(hosts);
-    settle();
+    pass(minutes(1));
     second_door->interrupt();
     settle();
     for (int n = 0; n < hosts; ++n)
@@ -57,7 +57,7 @@ BOOST_FIXTURE_TEST_CASE(who_comes_back_erases_nothing_that_others_have_saved, en
 BOOST_FIXTURE_TEST_CASE(what_others_have_saved_in_place_of_a_revoked_one_stays, endangered)
 {
     const auto first = get(host);
-    settle();
+    pass(minutes(1));
     door->interrupt();
     settle();
     await(manager->async_revoke(host, revocation_reason::key_compromise));
@@ -87,6 +87,105 @@ BOOST_FIXTURE_TEST_CASE(a_compromised_key_is_erased_when_the_store_is_there_agai
     pass(minutes(1));
     BOOST_TEST(stored_serial(host) == "none");
     BOOST_TEST(!second.served(host));
+}
+
+// The store is set up anew while nobody reaches it.
+BOOST_FIXTURE_TEST_CASE(a_store_that_is_set_up_anew_gets_everything_back, endangered)
+{
+    constexpr int hosts = 5;
+    obtain(hosts);
+    settle();
+    door->interrupt();
+    second_door->interrupt();
+    settle();
+    common->objects.clear();
+    for (const auto& each : {door, second_door}) {
+        each->cut = false;
+        each->tell(store_change::kind::resumed);
+        each->tell(store_change::kind::anything);
+    }
+    pass(minutes(1));
+    for (int n = 0; n < hosts; ++n) {
+        BOOST_REQUIRE(served(host_number(n)));
+        BOOST_TEST(everywhere(host_number(n), served(host_number(n))));
+    }
+    BOOST_TEST(common->objects.contains(keys.account()));
+    member third(*this);
+    third.use(std::make_shared<store_door>(common));
+    BOOST_TEST(third.get(host_number(0))->serial() == served(host_number(0))->serial());
+    BOOST_TEST(registrations() == 1U);
+    BOOST_TEST(asked.size() == hosts + 0U);
+}
+
+void empty(endangered& w, bool account_first)
+{
+    std::vector<std::string> names;
+    for (const auto& [key, value] : w.common->objects)
+        names.push_back(key);
+    if (!account_first)
+        std::reverse(names.begin(), names.end());
+    for (const auto& key : names)
+        w.common->change(key, std::nullopt);
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_is_emptied_gets_everything_back)
+{
+    for (const bool account_first : {true, false}) {
+        constexpr int hosts = 5;
+        endangered w;
+        w.obtain(hosts);
+        w.manager->set_hosts({host_number(0), host_number(1), host_number(2), host_number(3), host_number(4)});
+        w.settle();
+        // One is slower than the other.
+        w.second_door->turns = 50;
+        empty(w, account_first);
+        w.pass(minutes(1));
+        for (int n = 0; n < hosts; ++n) {
+            BOOST_REQUIRE(w.served(host_number(n)));
+            BOOST_TEST(w.everywhere(host_number(n), w.served(host_number(n))));
+        }
+        BOOST_TEST(w.common->objects.contains(w.keys.account()));
+        BOOST_TEST(w.common->objects.contains(state_keys::hosts()));
+        BOOST_TEST(w.told<certificate_shared>().empty());
+        BOOST_TEST(w.second.count<certificate_shared>() == hosts + 0U);
+        // Not everything that is erased is lost.
+        w.await(w.manager->async_revoke(host_number(0), revocation_reason::cessation_of_operation));
+        w.settle();
+        BOOST_TEST(!w.served(host_number(0)));
+        BOOST_TEST(!w.second.served(host_number(0)));
+        BOOST_TEST(w.stored_serial(host_number(0)) == "none");
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_erased_and_saved_again_stays, endangered)
+{
+    const auto c = get(host);
+    settle();
+    const auto value = common->objects.at(keys.certificate(host));
+    second_door->late = true;
+    common->change(keys.certificate(host), std::nullopt);
+    common->change(keys.certificate(host), value);
+    settle();
+    second_door->deliver();
+    settle();
+    BOOST_TEST(everywhere(host, c));
+    BOOST_TEST(second.count<certificate_shared>() == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_erased_is_told_to_watchers, endangered)
+{
+    get(host);
+    settle();
+    second.network->cut = true;
+    auto watching = second.manager->watch();
+    await(watching.async_receive());
+    const auto change = start(watching.async_receive());
+    settle();
+    BOOST_TEST(!change->done);
+    common->change(keys.certificate(host), std::nullopt);
+    settle();
+    BOOST_TEST(!second.served(host));
+    BOOST_TEST(change->done);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
