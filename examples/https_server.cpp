@@ -50,6 +50,7 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --threads N           threads that serve (1)
   --limits default|off  how many orders and new hosts are allowed
   --self-check on|off   whether an unknown host has to lead to this server before the CA is asked (off)
+  --private-addresses on|off   whether it may lead here by an address that is not reachable from everywhere (off)
 )";
 
 struct settings
@@ -90,7 +91,8 @@ settings read_settings(int argc, char** argv)
 {
     arguments given(argc, argv, usage,
         {"--redirect-port", "--directory", "--ca-bundle", "--cache", "--cache-copy", "--cache-key", "--lease",
-            "--email", "--threads", "--limits", "--self-check", "--own-chain", "--own-key", "--default-host"},
+            "--email", "--threads", "--limits", "--self-check", "--private-addresses", "--own-chain", "--own-key",
+            "--default-host"},
         {"--https", "--http", "--host"});
     given.refuse_words();
     for (const char* name : {"--cache-copy", "--cache-key", "--lease"})
@@ -101,6 +103,7 @@ settings read_settings(int argc, char** argv)
     s.manager.directory_url = given.get("--directory", s.manager.directory_url);
     s.manager.https.ca_file = given.get("--ca-bundle");
     s.manager.self_check.enabled = given.get_switch("--self-check", false);
+    s.manager.self_check.private_addresses = given.get_switch("--private-addresses", false);
     auto limits = given.get("--limits", "default");
     if (limits == "off")
         s.manager.limits = acme::limits::off();

@@ -23,7 +23,9 @@ using host_resolver = std::function<boost::asio::awaitable<std::vector<boost::as
 ///
 /// What stands in for the validation is a tls-alpn-01 handshake (RFC 8737) and, where port 80 is served, an http-01
 /// request (RFC 8555 section 8.3), with the name's first addresses, all at once; one that comes back is enough. A check
-/// whose turn comes when no handshake waits for it any more is given up.
+/// whose turn comes when no handshake waits for it any more is given up. Among managers on one store
+/// (`manager::async_use_store`) an answer of any of them will do; over TLS another one's takes two seconds, since it
+/// might be a CA that asks, whose challenge is on its way. They know each other by a key that they share in the store.
 struct self_check_options
 {
     /// Whether names are checked for which neither an allow-list nor a decision function vouches.
@@ -40,6 +42,10 @@ struct self_check_options
     /// after the time-out, each on a thread of its own.
     std::size_t max_concurrent = 64;
     std::size_t max_concurrent_per_client = 4;
+    /// Whether addresses count that are not reachable from everywhere (loopback, private, link-local and others of the
+    /// IANA special-purpose registries), which no public CA connects to. Without it nothing connects to them, whatever
+    /// the resolver says: who has a name of his own can have it lead to any address.
+    bool private_addresses = false;
     /// The system's (getaddrinfo) where empty.
     host_resolver resolver;
 

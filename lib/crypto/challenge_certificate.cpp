@@ -23,8 +23,8 @@ std::string make_acme_identifier(std::string_view key_authorization)
 
 } // namespace
 
-certificate_ptr make_challenge_certificate(
-    std::string_view name_or_ip, std::string_view key_authorization, std::chrono::system_clock::time_point now)
+certificate_ptr make_challenge_certificate(std::string_view name_or_ip, std::string_view key_authorization,
+    std::chrono::system_clock::time_point now, key private_key)
 {
     const std::string name(name_or_ip);
     const auto identifier = make_acme_identifier(key_authorization);
@@ -35,6 +35,7 @@ certificate_ptr make_challenge_certificate(
     contents.not_after = now + lifetime;
     contents.extension_oid = oid_acme_identifier;
     contents.extension = identifier;
+    contents.key = std::move(private_key);
     return make_self_signed_certificate(contents);
 }
 

@@ -69,7 +69,7 @@ void add_version_3(CBB& out)
 
 certificate_ptr make_self_signed_certificate(const self_signed_contents& contents)
 {
-    auto own_key = key::generate();
+    auto own_key = contents.key ? contents.key : key::generate();
     bssl::ScopedCBB cbb;
     CBB tbs;
     must(CBB_init(cbb.get(), 512));

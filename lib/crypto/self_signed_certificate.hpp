@@ -22,9 +22,11 @@ struct self_signed_contents
     /// A critical extension more; none where the OID is empty.
     std::string_view extension_oid;
     std::string_view extension;
+    /// Whose certificate it is; a P-256 key of its own where there is none.
+    acme::key key;
 };
 
-/// With a P-256 key of its own. Null where a name is neither a host name in lower case nor an IP address.
+/// Null where a name is neither a host name in lower case nor an IP address.
 certificate_ptr make_self_signed_certificate(const self_signed_contents& contents);
 
 } // namespace acme

@@ -5,6 +5,7 @@
 #include "manager/decision_cache.hpp"
 #include "manager/group.hpp"
 #include "manager/schedule.hpp"
+#include "manager/self_check_key.hpp"
 #include "manager/state.hpp"
 #include "manager/task_group.hpp"
 #include "manager/watch.hpp"
@@ -132,7 +133,7 @@ public:
         client_hello hello, std::optional<std::chrono::steady_clock::duration> wait);
 
     // self_check.cpp
-    bool was_self_check(const std::string& host);
+    bool was_self_check(const std::string& host, const std::string& type);
 
     // shared_challenges.cpp
     asio::awaitable<certificate_ptr> find_challenge(std::string server_name, std::optional<asio::ip::address> client);
@@ -211,8 +212,12 @@ private:
     asio::awaitable<std::vector<asio::ip::address>> addresses_of(
         std::shared_ptr<issuance> running, std::chrono::steady_clock::time_point until);
     asio::awaitable<void> self_check(std::shared_ptr<issuance> running);
-    asio::awaitable<void> probe(std::string host, std::vector<asio::ip::address> where,
-        std::chrono::steady_clock::time_point until);
+    bool is_checking_for_group() const;
+    void share_self_check_key();
+    certificate_ptr answer_self_check(const std::string& server_name) const;
+    http_challenge_ptr answer_http_self_check(const std::string& token) const;
+    asio::awaitable<void> probe(
+        std::string host, std::vector<asio::ip::address> where, std::chrono::steady_clock::time_point until);
 
     // issuance.cpp
     std::shared_ptr<issuance> start(const std::string& host, bool refresh);
@@ -434,6 +439,7 @@ private:
     // Both by client: the checks, in line or under way, and the lookups that the system has not ended yet.
     std::map<std::string, slots> client_checks_;
     std::map<std::string, std::shared_ptr<const int>> lookups_;
+    self_check_key self_check_key_;
     // Held by each issuance that nobody vouches for, until it is admitted.
     const std::shared_ptr<const int> strangers_ = std::make_shared<const int>();
     std::optional<account_failure> account_failure_;

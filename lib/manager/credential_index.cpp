@@ -49,6 +49,11 @@ certificate_ptr credential_index::find_challenge(std::string_view server_name) c
     return pending ? pending : provisional.find(name.view());
 }
 
+bool credential_index::is_pending(std::string_view server_name) const noexcept
+{
+    return challenges.find(folded_name(server_name).view()) != nullptr;
+}
+
 http_challenge_ptr credential_index::find_http_challenge(std::string_view token) const noexcept
 {
     return http_challenges.find(token);

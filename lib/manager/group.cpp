@@ -49,6 +49,8 @@ void manager::core::join_group(std::shared_ptr<subscription> changes)
     index_->is_shared = true;
     spawn(follow());
     spawn(give_signs_of_life());
+    if (options_.self_check.enabled)
+        share_self_check_key();
     group_news_.cancel();
 }
 

@@ -139,7 +139,7 @@ void manager::validation_answered(std::string host, std::string challenge)
 {
     auto told = [weak = std::weak_ptr(core_), host = std::move(host), challenge = std::move(challenge)] {
         auto self = weak.lock();
-        if (!self || self->was_self_check(host))
+        if (!self || self->was_self_check(host, challenge))
             return;
         acme::validation_answered answered{host, challenge};
         self->tell(answered);

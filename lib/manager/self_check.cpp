@@ -1,16 +1,15 @@
 #include "client/deadline.hpp"
-#include "crypto/base64.hpp"
-#include "crypto/challenge_certificate.hpp"
 #include "manager/core.hpp"
+#include "protocol/challenge_choice.hpp"
+#include "protocol/host_name.hpp"
 #include "protocol/printable.hpp"
+#include "transport/global_address.hpp"
 #include "transport/lookup.hpp"
 #include "transport/probe.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 namespace acme {
 namespace {
@@ -52,71 +51,38 @@ std::string client_of(const issuance& running)
     return address ? client_key(*address) : std::string();
 }
 
-std::string unguessable(const random_source& random)
-{
-    std::array<std::uint64_t, 4> numbers{};
-    for (auto& n : numbers)
-        n = random();
-    std::array<char, sizeof numbers> octets{};
-    std::memcpy(octets.data(), numbers.data(), sizeof numbers);
-    return base64url_encode({octets.data(), octets.size()});
-}
-
-/// A challenge that only the self-check asks for.
-class provisional_challenge
+/// Answers that only self-checks ask for, while there is one.
+class provisional_answers
 {
 public:
-    provisional_challenge(credential_index& index, std::string host)
-        : index_(index)
+    provisional_answers(
+        credential_index& index, const self_check_key& k, std::string host, std::chrono::system_clock::time_point now)
+        : token(k.make_token())
+        , key_authorization(k.answer(token).value())
+        , index_(index)
         , host_(std::move(host))
-    {}
-    provisional_challenge(const provisional_challenge&) = delete;
-    provisional_challenge& operator=(const provisional_challenge&) = delete;
-    ~provisional_challenge()
+        , over_tls_(k.make_leaf(host_, now))
+        , over_http_(std::make_shared<const http_challenge>(host_, key_authorization))
     {
-        if (answer_)
-            index_.provisional.erase(host_, answer_);
+        index_.provisional.insert(host_, over_tls_);
+        index_.http_challenges.insert(token, over_http_);
+    }
+    provisional_answers(const provisional_answers&) = delete;
+    provisional_answers& operator=(const provisional_answers&) = delete;
+    ~provisional_answers()
+    {
+        index_.provisional.erase(host_, over_tls_);
+        index_.http_challenges.retire(token, over_http_, std::chrono::seconds(0));
     }
 
-    /// The leaf, which is made at the first call: it costs more than to find out that nobody is there.
-    std::string leaf(const random_source& random, std::chrono::system_clock::time_point now)
-    {
-        if (!answer_)
-            answer_ = make_challenge_certificate(host_, unguessable(random), now);
-        if (!answer_)
-            throw error(make_error_code(errc::invalid_host_name), step);
-        index_.provisional.insert(host_, answer_);
-        return std::string(answer_->leaf_der());
-    }
+    const std::string token;
+    const std::string key_authorization;
 
 private:
     credential_index& index_;
-    std::string host_;
-    certificate_ptr answer_;
-};
-
-/// The same of the other kind.
-class provisional_http_challenge
-{
-public:
-    provisional_http_challenge(credential_index& index, std::string host, const random_source& random)
-        : index_(index)
-        , token_(unguessable(random))
-        , answer_(std::make_shared<const http_challenge>(std::move(host), token_ + "." + unguessable(random)))
-    {
-        index_.http_challenges.insert(token_, answer_);
-    }
-    provisional_http_challenge(const provisional_http_challenge&) = delete;
-    provisional_http_challenge& operator=(const provisional_http_challenge&) = delete;
-    ~provisional_http_challenge() { index_.http_challenges.retire(token_, answer_, std::chrono::seconds(0)); }
-
-    const std::string& token() const noexcept { return token_; }
-    const std::string& answer() const noexcept { return answer_->key_authorization; }
-
-private:
-    credential_index& index_;
-    std::string token_;
-    http_challenge_ptr answer_;
+    const std::string host_;
+    const certificate_ptr over_tls_;
+    const http_challenge_ptr over_http_;
 };
 
 } // namespace
@@ -132,8 +98,9 @@ std::shared_ptr<const void> manager::core::lookup_place(const std::string& clien
     auto& place = lookups_[client];
     if (!place)
         place = std::make_shared<const int>();
-    const auto most = 2 * (client.empty() ? check.max_concurrent : check.max_concurrent_per_client);
-    const bool free = std::cmp_less(all, 2 * check.max_concurrent) && std::cmp_less_equal(place.use_count(), most);
+    const auto most = 2 * std::max<std::size_t>(check.max_concurrent, 1);
+    const auto most_of_client = client.empty() ? most : 2 * std::max<std::size_t>(check.max_concurrent_per_client, 1);
+    const bool free = std::cmp_less(all, most) && std::cmp_less_equal(place.use_count(), most_of_client);
     return free ? place : nullptr;
 }
 
@@ -165,9 +132,14 @@ asio::awaitable<addresses> manager::core::addresses_of(
         if (e.code() == asio::error::operation_aborted)
             throw;
         why = e.what();
-        running->unclear = e.code() == errc::timed_out;
+        running->unclear = e.code() == errc::timed_out || e.code() == asio::error::host_not_found_try_again;
     } catch (const std::exception& e) {
         why = e.what();
+    }
+    if (!options_.self_check.private_addresses) {
+        const auto dropped = std::erase_if(found, [](const auto& each) { return !is_global(each); });
+        if (dropped > 0)
+            why = "no CA can reach its address";
     }
     if (found.empty())
         throw error(make_error_code(errc::self_check_failed), step, why);
@@ -200,21 +172,20 @@ asio::awaitable<void> manager::core::probe(
     std::string host, std::vector<asio::ip::address> where, std::chrono::steady_clock::time_point until)
 {
     const auto& check = options_.self_check;
-    provisional_challenge held(*index_, host);
-    const provisional_http_challenge http_held(*index_, host, options_.random);
-    const std::function<std::string()> leaf = [&] { return held.leaf(options_.random, now()); };
+    const auto expected = self_check_key_.get();
+    const provisional_answers held(*index_, self_check_key_, host, now());
     const bool http_served = http_side_.use_count() > 1;
     std::vector<asio::awaitable<std::optional<std::string>>> probes;
     std::vector<std::string> names;
     for (const auto& address : where) {
         const asio::ip::tcp::endpoint endpoint(address, check.tls_port);
         names.push_back(address.to_string() + ": ");
-        probes.push_back(async_probe_tls_alpn(endpoint, host, leaf, until));
+        probes.push_back(async_probe_tls_alpn(endpoint, host, expected, until));
     }
     for (auto address = where.begin(); http_served && address != where.end(); ++address) {
         const asio::ip::tcp::endpoint endpoint(*address, check.http_port);
         names.push_back(address->to_string() + " over HTTP: ");
-        probes.push_back(async_probe_http(endpoint, host, http_held.token(), http_held.answer(), until));
+        probes.push_back(async_probe_http(endpoint, host, held.token, held.key_authorization, until));
     }
     const auto found = co_await async_first_success(std::move(probes));
     std::string why;
@@ -224,12 +195,41 @@ asio::awaitable<void> manager::core::probe(
         throw error(make_error_code(errc::self_check_failed), step, printable(why, 500));
 }
 
-// Before an order has a challenge, only the manager itself asks for its answer.
-bool manager::core::was_self_check(const std::string& host)
+// Where no order's challenge is pending, only the managers of the group ask for an answer.
+bool manager::core::was_self_check(const std::string& host, const std::string& type)
 {
+    if (host.empty() || (is_checking_for_group() && type == tls_alpn_01 && !index_->is_pending(host)))
+        return true;
     const auto running = issuances_.find(host);
     return running != issuances_.end() && running->second->challenge.empty() && !group_.challenges.contains(host) &&
         !running->second->refresh;
+}
+
+bool manager::core::is_checking_for_group() const
+{
+    return group_.changes && options_.self_check.enabled && !is_listed();
+}
+
+void manager::core::share_self_check_key()
+{
+    shared_value value;
+    value.name = "self-check-key";
+    value.marshal = [this] { return self_check_key_.marshal(); };
+    value.merge = [this](std::string_view theirs) { self_check_key_.merge(theirs); };
+    share(std::move(value));
+}
+
+// Of a name for which no challenge has become known.
+certificate_ptr manager::core::answer_self_check(const std::string& server_name) const
+{
+    const auto host = normalize_host_name(server_name);
+    return host && is_checking_for_group() ? self_check_key_.make_leaf(*host, now()) : nullptr;
+}
+
+http_challenge_ptr manager::core::answer_http_self_check(const std::string& token) const
+{
+    auto answer = is_checking_for_group() ? self_check_key_.answer(token) : std::nullopt;
+    return answer ? std::make_shared<const http_challenge>(std::string(), std::move(*answer)) : nullptr;
 }
 
 } // namespace acme

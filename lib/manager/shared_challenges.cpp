@@ -158,12 +158,15 @@ asio::awaitable<certificate_ptr> manager::core::find_challenge(
 {
     auto is_there = [this, server_name] { return index_->find_challenge(server_name) != nullptr; };
     co_await wait_for_challenge(is_there, client);
-    co_return index_->find_challenge(server_name);
+    auto found = index_->find_challenge(server_name);
+    co_return found ? found : answer_self_check(server_name);
 }
 
 asio::awaitable<http_challenge_ptr> manager::core::find_http_challenge(
     std::string token, std::optional<asio::ip::address> client)
 {
+    if (auto answer = answer_http_self_check(token))
+        co_return answer;
     auto is_there = [this, token] { return index_->find_http_challenge(token) != nullptr; };
     co_await wait_for_challenge(is_there, client);
     co_return index_->find_http_challenge(token);

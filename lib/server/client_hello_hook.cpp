@@ -63,12 +63,14 @@ bool set_chain_and_key(SSL* tls, const certificate& c) noexcept
 }
 
 // The options, the verification and the session context of a connection stay as they were when its context is switched.
-bool switch_to_challenge(SSL* tls, SSL_CTX* context, const certificate& answer) noexcept
+handshake_state switch_to_challenge(SSL* tls, SSL_CTX* context, const certificate& answer) noexcept
 {
     SSL_set_verify(tls, SSL_VERIFY_NONE, nullptr);
     SSL_set_options(tls, SSL_OP_NO_TICKET);
-    return SSL_set_SSL_CTX(tls, context) != nullptr &&
+    const bool done = SSL_set_SSL_CTX(tls, context) != nullptr &&
         SSL_set_session_id_context(tls, acme_tls_1.data(), acme_tls_1.size()) == 1 && set_chain_and_key(tls, answer);
+    return done ? handshake_state{handshake_state::kind::validation, 0}
+                : handshake_state::refuse(SSL_AD_INTERNAL_ERROR);
 }
 
 handshake_state answer_validation(SSL* tls, const hook& h, handshake_state before) noexcept
@@ -78,9 +80,7 @@ handshake_state answer_validation(SSL* tls, const hook& h, handshake_state befor
         return {handshake_state::kind::awaits_challenge, 0};
     if (!answer)
         return handshake_state::refuse(SSL_AD_NO_APPLICATION_PROTOCOL);
-    if (!switch_to_challenge(tls, h.challenge_context.get(), *answer))
-        return handshake_state::refuse(SSL_AD_INTERNAL_ERROR);
-    return {handshake_state::kind::validation, 0};
+    return switch_to_challenge(tls, h.challenge_context.get(), *answer);
 }
 
 // `may_wait` in the result asks for the wait.
@@ -138,6 +138,12 @@ int send_alert_or_go_on(SSL* tls, int* out_alert, void*)
 bool use_certificate(ssl_st* tls, const certificate& c, shown_as how) noexcept
 {
     return set_chain_and_key(tls, c) && bind_session_to_server_name(tls, how);
+}
+
+bool use_challenge(ssl_st* tls, const certificate& answer) noexcept
+{
+    const auto* h = context_attachment<hook>::get(SSL_get_SSL_CTX(tls));
+    return set_handshake_state(tls, switch_to_challenge(tls, h->challenge_context.get(), answer));
 }
 
 certificate_ptr find_default_certificate(const ssl_st* tls) noexcept

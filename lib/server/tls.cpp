@@ -183,13 +183,16 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
     }
 }
 
-// The hook looks for it again, and waits no longer.
+// Where there is none, the hook refuses.
 asio::awaitable<void> server_handshake::wait_for_challenge()
 {
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
-    co_await certificates_.async_find_challenge(host, client_address_);
-    set_handshake_state(tls_, handshake_state());
+    const auto answer = co_await certificates_.async_find_challenge(host, client_address_);
+    if (answer)
+        use_challenge(tls_, *answer);
+    else
+        set_handshake_state(tls_, handshake_state());
 }
 
 // Who hangs up waits no longer.

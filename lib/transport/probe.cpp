@@ -5,8 +5,6 @@
 #include "transport/posted.hpp"
 #include "transport/watchdog.hpp"
 
-#include <acme/error.hpp>
-
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
@@ -19,8 +17,9 @@
 #include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <openssl/pool.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <array>
@@ -40,7 +39,7 @@ constexpr std::size_t largest_answer = 8 * 1024;
 
 constexpr std::array<std::uint8_t, 11> acme_tls_1 = {10, 'a', 'c', 'm', 'e', '-', 't', 'l', 's', '/', '1'};
 
-// The answer proves itself: nobody else has the key that made it.
+// The answer proves itself: nobody else has its key.
 asio::ssl::context& unverified_context()
 {
     static asio::ssl::context context = [] {
@@ -51,14 +50,13 @@ asio::ssl::context& unverified_context()
     return context;
 }
 
-bool has_leaf(const SSL* tls, std::string_view der)
+bool is_of(const SSL* tls, const key& k)
 {
-    const auto* chain = SSL_get0_peer_certificates(tls);
-    if (!chain || sk_CRYPTO_BUFFER_num(chain) == 0)
-        return false;
-    CBS leaf;
-    CRYPTO_BUFFER_init_CBS(sk_CRYPTO_BUFFER_value(chain, 0), &leaf);
-    return view(leaf) == der;
+    const bssl::UniquePtr<X509> leaf(SSL_get_peer_certificate(tls));
+    const bssl::UniquePtr<EVP_PKEY> public_key(leaf ? X509_get_pubkey(leaf.get()) : nullptr);
+    const bool same = public_key && EVP_PKEY_cmp(public_key.get(), k.native_handle()) == 1;
+    ERR_clear_error();
+    return same;
 }
 
 // The body of a whole answer with status 200; empty where it is none.
@@ -92,8 +90,8 @@ asio::awaitable<void> expect_success(
 
 } // namespace
 
-asio::awaitable<finding> async_probe_tls_alpn(tcp::endpoint where, std::string server_name,
-    std::function<std::string()> expected_leaf, std::chrono::steady_clock::time_point until)
+asio::awaitable<finding> async_probe_tls_alpn(
+    tcp::endpoint where, std::string server_name, key expected, std::chrono::steady_clock::time_point until)
 {
     tcp::socket socket(co_await asio::this_coro::executor);
     auto stop = [&socket] {
@@ -101,21 +99,17 @@ asio::awaitable<finding> async_probe_tls_alpn(tcp::endpoint where, std::string s
         socket.close(ignored);
     };
     const watchdog limit(socket.get_executor(), until, stop);
-    std::string leaf;
     std::optional<asio::ssl::stream<tcp::socket&>> tls;
     try {
         co_await socket.async_connect(where, asio::use_awaitable);
-        leaf = expected_leaf();
         tls.emplace(socket, unverified_context());
         SSL_set_alpn_protos(tls->native_handle(), acme_tls_1.data(), acme_tls_1.size());
         SSL_set_tlsext_host_name(tls->native_handle(), server_name.c_str());
         co_await tls->async_handshake(asio::ssl::stream_base::client, asio::use_awaitable);
-    } catch (const error&) {
-        throw;
     } catch (const boost::system::system_error& e) {
         co_return why_not(e, limit.expired());
     }
-    if (!has_leaf(tls->native_handle(), leaf))
+    if (!is_of(tls->native_handle(), expected))
         co_return "another server's certificate";
     co_return std::nullopt;
 }

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <acme/key.hpp>
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,10 +15,9 @@ namespace acme {
 /// What a CA's validation does, done from here. Empty where `where` answered as expected in time, else a few words on
 /// what it did. Cancellation: terminal; throws `operation_aborted`.
 
-/// A tls-alpn-01 handshake (RFC 8737 section 3). The DER of the leaf to expect is asked for once there is a connection,
-/// and passes its exceptions on.
+/// A tls-alpn-01 handshake (RFC 8737 section 3) with whoever has this key.
 boost::asio::awaitable<std::optional<std::string>> async_probe_tls_alpn(boost::asio::ip::tcp::endpoint where,
-    std::string server_name, std::function<std::string()> expected_leaf, std::chrono::steady_clock::time_point until);
+    std::string server_name, key expected, std::chrono::steady_clock::time_point until);
 
 /// An http-01 request (RFC 8555 section 8.3) that expects this key authorization. `token` is in base64url.
 boost::asio::awaitable<std::optional<std::string>> async_probe_http(boost::asio::ip::tcp::endpoint where,

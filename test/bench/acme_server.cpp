@@ -130,6 +130,7 @@ config server::options(const setup& s, const std::shared_ptr<counting_transport>
         o.limits = limits::off();
     o.self_check.enabled = s.guard == "defaults" || s.guard == "self-check";
     o.self_check.resolver = &lead_nowhere;
+    o.self_check.private_addresses = true;
     o.self_check.tls_port = 1;
     return o;
 }

@@ -22,6 +22,7 @@ site_options checking(const pebble& ca)
     options.config.self_check.enabled = true;
     options.config.self_check.tls_port = ca.tls_port();
     options.config.self_check.resolver = &everything_is_here;
+    options.config.self_check.private_addresses = true;
     return options;
 }
 

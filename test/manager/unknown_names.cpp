@@ -245,6 +245,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_does_not_lead_here_is_not_ordered)
         c.self_check.enabled = true;
         c.self_check.tls_port = nobody.number();
         c.self_check.resolver = resolver_of({{"elsewhere.example.com", "127.0.0.1"}});
+        c.self_check.private_addresses = true;
     });
     const auto elsewhere = w.wait_refused(w.shake_hands("elsewhere.example.com"));
     BOOST_TEST((elsewhere.code() == errc::self_check_failed));

@@ -123,6 +123,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_does_not_lead_here_is_refused)
     not_listening.bind(any_port());
     config options = with_default();
     options.self_check.resolver = &resolve_to_here;
+    options.self_check.private_addresses = true;
     options.self_check.tls_port = not_listening.local_endpoint().port();
     bench b(options);
     b.certificates().add_certificate(make_self_signed({default_host}));

@@ -1,6 +1,11 @@
+#include "crypto/challenge_certificate.hpp"
 #include "kit/name_service.hpp"
 #include "kit/process.hpp"
+#include "manager/state.hpp"
 #include "server/running.hpp"
+
+#include <acme/store.hpp>
+#include <acme/tls.hpp>
 
 /// Strangers whose names don't lead here, and others who ask for a name that does.
 namespace acme::test {
@@ -28,6 +33,7 @@ struct checking
     {
         config c;
         c.self_check.resolver = &lead;
+        c.self_check.private_addresses = true;
         c.self_check.tls_port = port.number();
         change(c);
         return c;
@@ -66,6 +72,9 @@ struct checking
     }
 
     reserved_port port;
+    // Of another manager's server.
+    reserved_port second_port;
+    reserved_port second_http_port;
     bench b;
     std::optional<running> server;
 };
@@ -145,6 +154,169 @@ BOOST_AUTO_TEST_CASE(one_answer_is_enough_and_all_addresses_are_asked_at_once)
     BOOST_TEST((std::chrono::steady_clock::now() - before < 5s));
     for (const auto& e : c.b.events)
         BOOST_TEST(!std::holds_alternative<validation_answered>(e));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_connects_to_addresses_that_no_ca_can_reach)
+{
+    checking c([](config& o) { o.self_check.private_addresses = false; });
+    tcp::acceptor elsewhere(c.b.io, tcp::endpoint(asio::ip::make_address("127.0.0.9"), c.port.number()));
+    bool connected = false;
+    elsewhere.async_accept([&](boost::system::error_code ec, const tcp::socket&) { connected = !ec; });
+    BOOST_TEST(!c.is_served(c.ask("name.tar", "127.0.0.2")));
+    BOOST_TEST(!c.is_served(c.ask("good.example", "127.0.0.2")));
+    for (const auto& e : c.refusals())
+        BOOST_TEST((e.code() == errc::self_check_failed), e.what());
+    BOOST_TEST(c.refusals().size() == 2U);
+    BOOST_TEST(!connected);
+    BOOST_TEST(c.b.ca->orders == 0U);
+}
+
+/// Names lead to the second of two managers on a store.
+struct group_of_two : checking
+{
+    explicit group_of_two(const std::function<void(config&)>& change = [](config&) {})
+        : checking([&](config& o) {
+            o.self_check.tls_port = second_port.number();
+            change(o);
+        })
+        , second(b.io.get_executor(), second_options())
+    {
+        b.run(b.certificates().async_use_store(shared));
+        b.run(second.async_use_store(shared));
+    }
+    ~group_of_two() { stop_second(); }
+
+    config second_options()
+    {
+        config c;
+        c.transport = b.ca;
+        c.directory_url = b.ca->ca.directory_url();
+        c.limits = limits::off();
+        c.random = [] { return std::uint64_t{2}; };
+        c.on_event = [this](const event& e) { second_events.push_back(e); };
+        return c;
+    }
+    void serve_second()
+    {
+        serve_options o = quick();
+        o.https = {tcp::endpoint(asio::ip::address_v4::loopback(), second_port.number())};
+        o.http = {tcp::endpoint(asio::ip::address_v4::loopback(), second_http_port.number())};
+        bool listens = false;
+        o.on_listening = [&](const listening&) { listens = true; };
+        auto hello = [](const http_request&) { return http_response(); };
+        done = false;
+        asio::co_spawn(b.io, async_serve(second, hello, o), [this](std::exception_ptr) { done = true; });
+        b.wait_for([&] { return listens; });
+    }
+    void stop_second()
+    {
+        b.run(second.async_shutdown());
+        b.wait_for([this] { return done; });
+    }
+    void wait_for_key()
+    {
+        b.wait_for([this] {
+            bool there = false;
+            b.run([](store& s, bool& found) -> asio::awaitable<void> {
+                found = (co_await s.async_load("self-check-key")).has_value();
+            }(*shared, there));
+            return there;
+        });
+    }
+
+    std::shared_ptr<store> shared = make_memory_store();
+    std::vector<event> second_events;
+    manager second;
+    bool done = true;
+};
+
+BOOST_AUTO_TEST_CASE(a_name_may_lead_to_any_server_of_the_group)
+{
+    group_of_two g([](config& o) { o.self_check.http_port = 1; });
+    g.serve_second();
+    g.wait_for_key();
+    BOOST_TEST(g.is_served(g.ask("good.example", "127.0.0.3")));
+    BOOST_TEST(g.refusals().empty());
+    // Neither server takes the check for a validation.
+    for (const auto* events : {&g.b.events, &g.second_events})
+        for (const auto& e : *events)
+            BOOST_TEST(!std::holds_alternative<validation_answered>(e));
+}
+
+BOOST_AUTO_TEST_CASE(a_name_may_lead_to_any_server_of_the_group_over_http)
+{
+    reserved_port http_port;
+    group_of_two g([&](config& o) {
+        o.self_check.tls_port = 1;
+        o.self_check.http_port = http_port.number();
+    });
+    g.serve_second();
+    g.wait_for_key();
+    const auto relay = [&](tcp::acceptor& from) -> asio::awaitable<void> {
+        auto peer = co_await from.async_accept(asio::use_awaitable);
+        std::string octets(4096, ' ');
+        octets.resize(co_await peer.async_read_some(asio::buffer(octets), asio::use_awaitable));
+        const auto answer = co_await talk_tcp(g.second_http_port.number(), octets);
+        co_await asio::async_write(peer, asio::buffer(answer), asio::use_awaitable);
+    };
+    tcp::acceptor balancer(g.b.io, tcp::endpoint(asio::ip::address_v4::loopback(), http_port.number()));
+    asio::co_spawn(g.b.io, relay(balancer), [](std::exception_ptr) {});
+    BOOST_TEST(g.is_served(g.ask("good.example", "127.0.0.3")));
+    for (const auto& e : g.second_events)
+        BOOST_TEST(!std::holds_alternative<validation_answered>(e));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_group_answers_lets_no_stranger_pass)
+{
+    group_of_two g;
+    g.serve_second();
+    g.wait_for_key();
+    client_offer offer("good.example");
+    offer.protocols = {"acme-tls/1"};
+    const auto shown = g.b.run(connect_tls(g.second_port.number(), offer));
+    BOOST_TEST(shown.for_challenge);
+    BOOST_TEST(shown.names == std::vector<std::string>{"good.example"}, boost::test_tools::per_element());
+    g.stop_second();
+    // The same names and extension, with another key.
+    const auto answer = make_challenge_certificate("good.example", "self-check", std::chrono::system_clock::now());
+    laid_credentials laid;
+    laid.challenges["good.example"] = answer;
+    asio::ssl::context tls(asio::ssl::context::tls_server);
+    install(tls, std::make_shared<laid_credentials>(laid));
+    tcp::acceptor stranger(g.b.io, tcp::endpoint(asio::ip::address_v4::loopback(), g.second_port.number()));
+    bool shook_hands = false;
+    const auto answer_once = [&]() -> asio::awaitable<void> {
+        asio::ssl::stream<tcp::socket> stream(co_await stranger.async_accept(asio::use_awaitable), tls);
+        co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
+        shook_hands = true;
+        co_await pause(1s);
+    };
+    asio::co_spawn(g.b.io, answer_once(), [](std::exception_ptr) {});
+    BOOST_TEST(!g.is_served(g.ask("good.example", "127.0.0.3")));
+    BOOST_TEST(shook_hands);
+    BOOST_REQUIRE(g.refusals().size() == 1U);
+    BOOST_TEST(has(g.refusals()[0].what(), "another server's certificate"), g.refusals()[0].what());
+    BOOST_TEST(g.b.ca->orders == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_check_leaves_the_challenge_of_another_server)
+{
+    group_of_two g([](config& o) { o.self_check.timeout = 500ms; });
+    tcp::acceptor tarpit(g.b.io, tcp::endpoint(asio::ip::address_v4::loopback(), g.second_port.number()));
+    const auto asked = g.ask("good.example", "127.0.0.3");
+    const auto shown = [&] { return g.b.certificates().credentials()->find_challenge("good.example"); };
+    g.b.wait_for([&] { return shown() != nullptr; });
+    const auto own = shown();
+    const std::string token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+    g.b.run(g.shared->async_save(state_keys(g.b.ca->ca.directory_url()).challenge("good.example"),
+        R"({"type":"tls-alpn-01","token":")" + token + R"(","key_authorization":")" + token +
+            R"(.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"})"));
+    g.b.wait_for([&] { return shown() != own; });
+    const auto published = shown();
+    BOOST_REQUIRE(published);
+    BOOST_TEST(!g.is_served(asked));
+    BOOST_TEST(g.refusals().size() == 1U);
+    BOOST_TEST((shown() == published));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
