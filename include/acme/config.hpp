@@ -28,11 +28,14 @@ struct limits
     /// (`errc::too_many_new_hosts`).
     rate new_hosts{20, std::chrono::hours(3)};
     /// The same for each registered domain (guessed: its last two labels, or three as in "example.co.uk"), where
-    /// neither an allow-list nor `config::decide` nor the application's own request vouches for the host. Not saved.
-    rate new_hosts_per_domain{20, std::chrono::minutes(202)};
+    /// neither an allow-list nor `config::decide` nor the application's own request vouches for the host. Half of
+    /// `new_hosts`, so that nobody takes all by a domain whose names all lead here; to have more hosts of one domain,
+    /// vouch for them. Not saved.
+    rate new_hosts_per_domain{10, std::chrono::minutes(202)};
     /// What the handshakes of one client (an IPv4 address, or an IPv6 network of 64 bits) may ask for of hosts without
-    /// a certificate, where there is no allow-list. What `config::decide` allows does not count. Not saved.
-    rate new_hosts_per_client{20, std::chrono::minutes(1)};
+    /// a certificate, where there is no allow-list. With `config::decide` a token comes back with the answer, yes or
+    /// no: so many of a client's hosts may be under decision at a time. Not saved.
+    rate new_hosts_per_client{10, std::chrono::minutes(1)};
 
     limits() = default;
     static limits off()

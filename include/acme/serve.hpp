@@ -90,7 +90,7 @@ struct serve_options
     duration header_timeout = std::chrono::seconds(10);
     /// For a request's body.
     duration body_timeout = std::chrono::seconds(60);
-    /// For sending a response.
+    /// For sending a response: for each 64 KiB of it, so that it may take as long as the client goes on taking it.
     duration write_timeout = std::chrono::seconds(60);
     /// For the first octet of the next request.
     duration idle_timeout = std::chrono::seconds(60);

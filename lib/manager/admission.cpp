@@ -98,20 +98,24 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
     const bool vouched = wanted || is_listed();
     if (auto failure = recent_failure(host, vouched))
         refuse(*failure, hello);
-    if (!vouched && decisions_.find(host, now()) == false)
+    const auto decided = vouched ? std::nullopt : decisions_.find(host, now());
+    if (decided == false)
         refuse(refusal(errc::host_not_allowed, host, "the application said no"), hello);
-    const bool too_many_strangers = !vouched && std::cmp_greater(strangers_.use_count(), options_.max_waiters / 2);
+    const bool is_stranger = !vouched && !decided;
+    const bool too_many_strangers = is_stranger && std::cmp_greater(strangers_.use_count(), options_.max_waiters / 2);
     if (too_many_strangers || issuances_.size() >= options_.max_waiters)
         refuse(refusal(errc::too_many_waiters, host), hello);
-    if (auto wait = take_client_token(hello, vouched); wait > wait.zero())
+    const bool counts = is_stranger && hello.client_address;
+    if (auto wait = take_client_token(hello, counts); wait > wait.zero())
         refuse(refusal(errc::too_many_new_hosts, host, "too many for this client")
                    .with_retry(retry_advice::at(now() + wait)),
             hello);
     auto running = start(host, false);
     running->hello = hello;
     running->wanted = wanted;
-    if (!vouched)
+    if (is_stranger)
         running->stranger = strangers_;
+    running->took_client = counts;
     return running;
 }
 
@@ -138,23 +142,30 @@ bool manager::core::is_listed() const
     return with_state([](const state& s) { return s.hosts.has_value(); });
 }
 
-std::chrono::system_clock::duration manager::core::take_client_token(const client_hello& hello, bool vouched)
+std::chrono::system_clock::duration manager::core::take_client_token(const client_hello& hello, bool counts)
 {
-    if (vouched || !hello.client_address)
+    if (!counts)
         return {};
     return clients_.take(client_key(*hello.client_address), now());
 }
 
-void manager::core::put_back_client_token(const client_hello& hello)
+void manager::core::put_back_client_token(issuance& running)
 {
-    if (hello.client_address)
-        clients_.put_back(client_key(*hello.client_address));
+    if (std::exchange(running.took_client, false))
+        clients_.put_back(client_key(*running.hello.client_address));
 }
 
 // Whether a host for which there is no certificate may be asked for; throws where it may not.
 asio::awaitable<void> manager::core::admit(std::shared_ptr<issuance> running)
 {
-    running->vouched = co_await is_vouched_for(running);
+    try {
+        running->vouched = co_await is_vouched_for(running);
+    } catch (...) {
+        put_back_client_token(*running);
+        throw;
+    }
+    if (running->vouched)
+        put_back_client_token(*running);
     if (!running->vouched && options_.self_check.enabled)
         co_await self_check(running);
     running->stranger.reset();
@@ -180,7 +191,6 @@ asio::awaitable<bool> manager::core::is_vouched_for(std::shared_ptr<issuance> ru
     }
     if (!*answer)
         throw refusal(errc::host_not_allowed, host, "the application said no");
-    put_back_client_token(running->hello);
     co_return true;
 }
 

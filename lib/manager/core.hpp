@@ -59,6 +59,8 @@ struct issuance
     /// Has a token of `limits::requests`, and has not used it.
     bool holds_token = false;
     bool used_token = false;
+    /// Used a token of its client's.
+    bool took_client = false;
     /// Used a token of `limits::new_hosts`, and one of its domain's.
     bool took_new_host = false;
     bool took_domain = false;
@@ -194,8 +196,8 @@ private:
     std::shared_ptr<issuance> join_or_start(const std::string& host, const client_hello& hello, bool wanted);
     std::optional<error> recent_failure(const std::string& host, bool vouched) const;
     bool is_listed() const;
-    std::chrono::system_clock::duration take_client_token(const client_hello& hello, bool vouched);
-    void put_back_client_token(const client_hello& hello);
+    std::chrono::system_clock::duration take_client_token(const client_hello& hello, bool counts);
+    void put_back_client_token(issuance& running);
     asio::awaitable<void> admit(std::shared_ptr<issuance> running);
     asio::awaitable<bool> is_vouched_for(std::shared_ptr<issuance> running);
     asio::awaitable<void> take_new_host_tokens(std::shared_ptr<issuance> running);

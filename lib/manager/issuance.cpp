@@ -120,7 +120,7 @@ asio::awaitable<certificate_ptr> manager::core::obtain(std::shared_ptr<issuance>
     if (is_new)
         record = co_await stored_certificate(host, true);
     if (record)
-        put_back_client_token(running->hello);
+        put_back_client_token(*running);
     else if (is_new)
         co_await admit(running);
     running->admitted = !is_new || !group_.changes;

@@ -27,7 +27,8 @@ bool is_port(std::string_view text) noexcept
 
 bool is_label(std::string_view label) noexcept
 {
-    auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-'; };
+    // No host name has underscores (RFC 952), but names under wildcards do.
+    auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_'; };
     return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
         std::all_of(label.begin(), label.end(), allowed);
 }

@@ -1,5 +1,6 @@
 #include "server/http_connection.hpp"
 
+#include "server/authority.hpp"
 #include "server/response.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -22,6 +23,8 @@ namespace {
 
 constexpr std::size_t read_size = 4096;
 constexpr std::size_t body_read_size = 16 * 1024;
+// What a client has to take within `write_timeout`.
+constexpr std::size_t write_size = 64 * 1024;
 
 // The answer to a request that can't be read; empty where the connection is at its end.
 std::optional<http::status> refusal_of(const error_code& ec)
@@ -37,6 +40,21 @@ std::optional<http::status> refusal_of(const error_code& ec)
     return std::nullopt;
 }
 
+bool is_number(std::string_view text) noexcept
+{
+    return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+}
+
+// RFC 9112 section 3.2. It is empty where the target has no host.
+bool has_valid_host(const http_request& request)
+{
+    const auto hosts = request.count(http::field::host);
+    if (hosts == 0)
+        return request.version() < 11;
+    const std::string_view host = request[http::field::host];
+    return hosts == 1 && (host.empty() || host_of_authority(host));
+}
+
 // Where a request's body ends must not be a matter of opinion between a proxy and this server (RFC 9112 sections 6.1
 // and 6.3).
 bool is_well_framed(const http::request_parser<http::string_body>& parser)
@@ -44,8 +62,9 @@ bool is_well_framed(const http::request_parser<http::string_body>& parser)
     const auto& request = parser.get();
     const auto encodings = request.count(http::field::transfer_encoding);
     const auto lengths = request.count(http::field::content_length);
+    // A list of equal lengths, which the parser takes, is one field for some and an error for others.
     if (encodings == 0)
-        return lengths <= 1;
+        return lengths == 0 || (lengths == 1 && is_number(request[http::field::content_length]));
     return encodings == 1 && lengths == 0 && request.version() >= 11 &&
         boost::beast::iequals(request[http::field::transfer_encoding], "chunked");
 }
@@ -96,7 +115,7 @@ asio::awaitable<connection_end> http_connection::run()
         bool whole = parser.is_done();
         http_request request = parser.release();
         // Over plain HTTP the redirect judges the host, and a challenge does without.
-        if (read_bodies_ && request.version() >= 11 && request.count(http::field::host) != 1)
+        if (read_bodies_ && !has_valid_host(request))
             co_return co_await refuse(http::status::bad_request);
         auto response = co_await answer(request);
         complete_response(response, request, whole && request.keep_alive() && !self_.draining, all_.time->now());
@@ -217,13 +236,14 @@ asio::awaitable<bool> http_connection::send(http_response& response)
     error_code ec;
     http::response_serializer<http_response::body_type> serializer(response);
     std::vector<asio::const_buffer> part;
-    stream_.tcp().expires_after(all_.options.write_timeout);
+    serializer.limit(write_size);
     while (!ec && !serializer.is_done()) {
         serializer.next(ec, [&part](error_code&, const auto& buffers) {
             part.assign(asio::buffer_sequence_begin(buffers), asio::buffer_sequence_end(buffers));
         });
         if (ec)
             break;
+        stream_.tcp().expires_after(all_.options.write_timeout);
         auto written = co_await stream_.write(part, ec);
         serializer.consume(written);
     }

@@ -213,11 +213,61 @@ BOOST_AUTO_TEST_CASE(what_the_application_allows_does_not_count_against_the_clie
         app.customers.insert(host_number(n));
     for (int n = 0; n < 10; ++n)
         BOOST_TEST(w.wait(w.start(w.manager->async_get_certificate(hello_from(host_number(n), "192.0.2.1")))));
-    for (int n = 10; n < 12; ++n)
-        w.wait_refused(w.start(w.manager->async_get_certificate(hello_from(host_number(n), "192.0.2.1"))));
-    const auto e = w.wait_refused(w.start(w.manager->async_get_certificate(hello_from(host_number(12), "192.0.2.1"))));
+}
+
+BOOST_AUTO_TEST_CASE(junk_of_a_client_keeps_it_from_nothing_that_the_application_allows)
+{
+    application app;
+    world w([&](config& c) {
+        c.decide = app.function(c.clock);
+        c.limits.new_hosts_per_client = rate(2, hours(10));
+    });
+    const auto ask = [&](int n) {
+        return w.start(w.manager->async_get_certificate(hello_from(host_number(n), "192.0.2.1")));
+    };
+    app.customers = {host_number(100), host_number(101)};
+    for (int n = 0; n < 10; ++n)
+        BOOST_TEST((w.wait_refused(ask(n)).code() == errc::host_not_allowed));
+    app.broken = true;
+    for (int n = 10; n < 20; ++n)
+        BOOST_TEST((w.wait_refused(ask(n)).code() == errc::unexpected_answer));
+    app.broken = false;
+    BOOST_TEST(w.wait(ask(100)));
+    // But not more questions at a time.
+    app.silent = true;
+    const std::vector<outcome_ptr> pending{ask(20), ask(21)};
+    const auto e = w.wait_refused(ask(22));
     BOOST_TEST((e.code() == errc::too_many_new_hosts));
-    BOOST_TEST(app.asked.size() == 12U);
+    BOOST_TEST((e.retry().when == retry_advice::kind::at));
+    for (const auto& each : pending)
+        BOOST_TEST((w.wait_refused(each).code() == errc::timed_out));
+    app.silent = false;
+    BOOST_TEST(w.wait(ask(101)));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_application_has_allowed_is_not_asked_again_and_needs_no_token)
+{
+    application app;
+    world w([&](config& c) {
+        c.decide = app.function(c.clock);
+        c.limits.new_hosts_per_client = rate(1, hours(10));
+    });
+    const auto ask = [&](std::string host) {
+        return w.start(w.manager->async_get_certificate(hello_from(std::move(host), "192.0.2.1")));
+    };
+    app.customers = {"a.example.com"};
+    w.validation_error = "no route to host";
+    w.wait_refused(ask("a.example.com"));
+    w.validation_error.reset();
+    w.pass(minutes(2));
+    app.silent = true;
+    const auto pending = ask("b.example.com");
+    w.settle();
+    BOOST_TEST(w.wait(ask("a.example.com")));
+    BOOST_TEST(app.asked.size() == 2U);
+    // What was allowed has not made room for others.
+    BOOST_TEST(!pending->done);
+    BOOST_TEST((w.wait_refused(ask("c.example.com")).code() == errc::too_many_new_hosts));
 }
 
 BOOST_AUTO_TEST_CASE(one_domain_can_not_use_up_all_new_hosts)
@@ -236,6 +286,33 @@ BOOST_AUTO_TEST_CASE(one_domain_can_not_use_up_all_new_hosts)
     BOOST_TEST(w.orders() == 3U);
     BOOST_TEST(w.told<issuance_failed>().empty());
     BOOST_TEST(w.told<host_refused>().size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(by_default_neither_one_domain_nor_one_client_uses_up_all_new_hosts)
+{
+    const auto address = [](int n) { return "192.0.2." + std::to_string(n); };
+    const auto any_domain = [](int n) { return "www.example" + std::to_string(n) + ".com"; };
+    struct asking
+    {
+        std::function<std::string(int)> host, from;
+    };
+    const asking greedy[] = {{host_number, [&](int) { return address(1); }},
+        {any_domain, [&](int) { return address(1); }}, {host_number, address}};
+    for (const auto& each : greedy) {
+        world w([](config& c) { c.limits = limits(); });
+        const auto is_served = [&](std::string host, const std::string& from) {
+            const auto hello = hello_from(std::move(host), from.c_str());
+            const auto asked = w.start(w.manager->async_get_certificate(hello));
+            w.run_until([&] { return asked->done; });
+            return !asked->failure;
+        };
+        int served = 0;
+        for (int n = 0; n < 21; ++n)
+            served += is_served(each.host(n), each.from(n));
+        BOOST_TEST(served == 10);
+        for (int n = 0; n < 5; ++n)
+            BOOST_TEST(is_served("www.honest" + std::to_string(n) + ".com", address(200 + n)));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_name_that_does_not_lead_here_is_not_ordered)

@@ -103,7 +103,7 @@ const redirect_case redirects[] = {
     {"example.com..", "/", ""},
     {"-example.com", "/", ""},
     {"example-.com", "/", ""},
-    {"exam_ple.com", "/", ""},
+    {"exam_ple.com", "/", "https://exam_ple.com/"},
     {"*.example.com", "/", ""},
     {"ex%61mple.com", "/", ""},
     {"b\xc3\xbc"
