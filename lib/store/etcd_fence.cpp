@@ -29,6 +29,9 @@ asio::awaitable<etcd_answer> etcd_fence::async_write(std::shared_ptr<etcd_fence>
     std::string causes;
     for (;;) {
         const std::int64_t known = self->gateway_->revision();
+        // Where etcd was restored to an older state.
+        if (known < std::max(self->raised_, self->unanswered_))
+            self->raised_ = self->unanswered_ = 0;
         const bool raises = self->unanswered_ >= self->raised_;
         etcd_transaction fenced = transaction;
         fenced.when(etcd_unchanged_since(self->key_, known));
@@ -53,6 +56,8 @@ asio::awaitable<etcd_answer> etcd_fence::async_write(std::shared_ptr<etcd_fence>
             continue;
         }
         answered = true;
+        if (answer.revision < known)
+            self->gateway_->go_back(answer.revision);
         std::int64_t fence = answer.succeeded && raises ? answer.revision : 0;
         if (!answer.succeeded && !answer.responses.empty() && !answer.responses.back().all.empty())
             fence = answer.responses.back().all.front().mod_revision;
