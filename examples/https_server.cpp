@@ -42,7 +42,8 @@ constexpr const char* usage = R"(usage: https_server [OPTION VALUE]...
   --cache-key FILE      encrypts them with the first key in this file ("openssl rand -base64 32" makes one), and again
                         what is encrypted with one of its other keys
   --lease SECONDS       how long etcd waits for a server that does not answer any more (15)
-  --host NAME           a host for which certificates are allowed; repeatable (any host)
+  --host NAME           a host for which certificates are allowed; repeatable (any host; or those that are saved, where
+                        PATH has been used with --host before)
   --own-chain FILE      a certificate of one's own, PEM, served beside the others, and its key
   --own-key FILE
   --default-host NAME   whose certificate clients without a usable name get (none: they get an alert)
