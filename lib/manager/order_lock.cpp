@@ -222,11 +222,22 @@ asio::awaitable<void> manager::core::give_up(std::string host)
     co_await save(keys_.order(host));
 }
 
-// Another manager may have obtained a newer one, which stays. The lock does not tell: what was not saved in time may be
-// older than what is there now.
+// A new one is saved under the lock where there is one. One that another manager has obtained meanwhile stays.
 asio::awaitable<void> manager::core::save_certificate(std::shared_ptr<store> where, std::string host, std::string value)
 {
     const auto key = keys_.certificate(host);
+    const auto held = group_.locks.find(host);
+    const auto lock = held == group_.locks.end() ? nullptr : held->second;
+    const bool is_new = with_state([&](const state&) { return unstored_.contains(key); });
+    if (lock && is_new) {
+        try {
+            co_await where->async_guarded_save(key, value, *lock);
+            co_return;
+        } catch (const error& e) {
+            if (e.code() != errc::lock_lost)
+                throw;
+        }
+    }
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
         auto theirs = co_await where->async_load(key);
         if (theirs && *theirs == value)

@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(nothing_leaves_the_memory_that_is_being_saved)
     w.settle();
     const auto key = state_keys(w.ca.directory_url()).certificate(host);
     w.disk->inject(store_fault(operation::save).prefix(key).times(4));
-    w.disk->inject(store_fault(operation::load).prefix(key).nth(5).stall());
+    w.disk->inject(store_fault(operation::load).prefix(key).nth(3).stall());
     const auto first = w.get(host);
     // The next attempt stalls, and others need the place.
     w.pass(seconds(31));
