@@ -373,6 +373,27 @@ BOOST_AUTO_TEST_CASE(vouched_names_need_no_self_check)
     BOOST_TEST(w.wait(w.shake_hands("listed.example.com")));
 }
 
+BOOST_AUTO_TEST_CASE(names_that_nobody_vouches_for_take_half_of_the_places_at_most)
+{
+    world w([](config& c) {
+        c.max_waiters = 4;
+        c.self_check.enabled = true;
+        c.self_check.resolver = [time = c.clock](std::string) -> asio::awaitable<std::vector<asio::ip::address>> {
+            co_await time->async_wait(hours(1));
+            co_return std::vector<asio::ip::address>();
+        };
+    });
+    const auto first = w.shake_hands("a.example.com");
+    const auto second = w.shake_hands("b.example.com");
+    w.settle();
+    BOOST_TEST((w.wait_refused(w.shake_hands("c.example.com")).code() == errc::too_many_waiters));
+    BOOST_TEST(w.get("own.example.com"));
+    // A lookup that takes too long says nothing of the host.
+    BOOST_TEST((w.wait_refused(first).code() == errc::self_check_failed));
+    BOOST_TEST((w.wait_refused(second).code() == errc::self_check_failed));
+    BOOST_TEST((w.wait_refused(w.shake_hands("a.example.com")).code() == errc::self_check_failed));
+}
+
 BOOST_AUTO_TEST_CASE(a_thousand_junk_names_cost_the_ca_and_the_store_nothing)
 {
     world w([&](config& c) {
