@@ -67,6 +67,13 @@ std::vector<tcp::endpoint> addresses(const std::vector<tcp::acceptor>& acceptors
     return all;
 }
 
+void close(std::vector<tcp::acceptor>& acceptors)
+{
+    boost::system::error_code ignored;
+    for (auto& a : acceptors)
+        a.close(ignored);
+}
+
 // While nobody comes, no handshake does it.
 asio::awaitable<void> rotate_keys(std::shared_ptr<ticket_keys> keys, std::shared_ptr<clock> time)
 {
@@ -179,10 +186,10 @@ asio::awaitable<void> running_server::until_shut_down()
 asio::awaitable<void> running_server::stop()
 {
     accepting_.close();
+    close(https_);
+    close(http_);
     answering_http_.reset();
     co_await accepting_.async_wait_empty();
-    https_.clear();
-    http_.clear();
     https_sessions_->drain();
     http_sessions_->drain();
     using namespace asio::experimental::awaitable_operators;

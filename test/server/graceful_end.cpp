@@ -3,6 +3,7 @@
 #include <acme/testing/manual_clock.hpp>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -128,6 +129,27 @@ BOOST_AUTO_TEST_CASE(connections_are_drained_and_closed_in_tlss_own_way)
     BOOST_TEST(!s.end->code);
     BOOST_TEST(s.errors.empty());
     b.wait_for([&] { return ending->done(); });
+}
+
+BOOST_AUTO_TEST_CASE(a_full_server_stops_listening_before_its_connections_end)
+{
+    bench b;
+    gate g(b.io);
+    auto options = quick();
+    options.max_connections = options.max_connections_per_client = 2;
+    running s(b, options, [&g](const http_request& r) { return g(r); });
+    const auto port = s.port();
+    visitor one(b, s), another(b, s);
+    for (auto* each : {&one, &another})
+        each->say(request("/wait"));
+    b.wait_for([&] { return s.asked("/wait") == 2; });
+    asio::co_spawn(b.io, b.certificates().async_shutdown(), asio::detached);
+    b.wait_for([&] { return try_to_connect(b, port) == asio::error::connection_refused; });
+    BOOST_TEST(!s.done);
+    g.opened.cancel();
+    for (auto* each : {&one, &another})
+        BOOST_TEST(each->listen().ends_with("answered "));
+    s.wait();
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_done_in_time_is_cut_off)
