@@ -176,8 +176,8 @@ asio::awaitable<http_challenge_ptr> manager::core::find_http_challenge(
 asio::awaitable<void> manager::core::wait_for_challenge(
     std::function<bool()> is_there, std::optional<asio::ip::address> client)
 {
-    const bool has_others = group_.changes && (group_.cut_off || !group_.nodes.empty());
-    if (!has_others || stopped_ || is_there() || challenge_waiters_ >= options_.max_waiters)
+    const bool may_have_others = group_.cut_off || group_.is_behind || !group_.nodes.empty();
+    if (!group_.changes || !may_have_others || stopped_ || is_there() || challenge_waiters_ >= options_.max_waiters)
         co_return;
     const counted here(challenge_waiters_);
     const counted_client of_client(client_challenge_waiters_, client ? client_key(*client) : std::string());
