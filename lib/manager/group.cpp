@@ -311,7 +311,6 @@ asio::awaitable<void> manager::core::take_erased_certificate(std::string host)
 void manager::core::take_certificate(const std::string& host, certificate_record record)
 {
     auto running = issuances_.find(host);
-    group_.ceded.erase(host);
     if (auto kept = stored_.find(host); kept != stored_.end() && running == issuances_.end()) {
         // What is saved does not say when the CA is asked next.
         const auto due = refresh_due(record.plan, now());
@@ -361,6 +360,7 @@ void manager::core::take_certificate(const std::string& host, certificate_record
         return;
     stored_.erase(host);
     due_.erase(host);
+    group_.ceded.erase(host);
     if (running != issuances_.end() && !running->second->ordering) {
         auto theirs = running->second;
         succeed(*theirs, c);

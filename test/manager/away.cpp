@@ -96,7 +96,8 @@ BOOST_AUTO_TEST_CASE(what_is_left_to_others_is_in_memory_within_the_bound)
             return w.clock->elapsed() >= end;
         });
     }
-    BOOST_TEST(most < 20U);
+    // Those of its own share are refreshed at once.
+    BOOST_TEST(most < 45U);
     BOOST_TEST(w.told<certificate_obtained>().size() >= 2U * hosts);
 }
 
