@@ -231,9 +231,9 @@ public:
     void validation_answered(std::string host, std::string challenge);
 
     /// Ends the supervising task gracefully: no new issuance is begun, those under way are cancelled (an order that was
-    /// finalized is resumed at the next start), watchers are told, and with them `async_serve`; then the state is saved.
-    /// What a store that does not answer has not taken within 15 seconds is told of as `save_failed`. Certificates at
-    /// hand can still be served. Waiting callers get `errc::shut_down`.
+    /// finalized is resumed at the next start), watchers are told, and with them `async_serve`; then the state is
+    /// saved. What a store that does not answer has not taken within 15 seconds is told of as `save_failed`.
+    /// Certificates at hand can still be served. Waiting callers get `errc::shut_down`.
     boost::asio::awaitable<void> async_shutdown();
 
     /// The manager's strand.

@@ -157,8 +157,7 @@ asio::awaitable<void> manager::core::compare_with_store()
         keys.insert(keys_.challenge(host));
     // Those first for which validations wait.
     std::vector<std::string> in_order(keys.begin(), keys.end());
-    std::stable_partition(
-        in_order.begin(), in_order.end(), [&](const auto& key) { return after(keys_.challenge({}), key); });
+    std::partition(in_order.begin(), in_order.end(), [&](const auto& key) { return after(keys_.challenge({}), key); });
     const std::set<std::string> there(listed.begin(), listed.end());
     for (auto it = stored_.begin(); it != stored_.end();)
         it = there.contains(keys_.certificate(it->first)) ? std::next(it) : stored_.erase(it);
