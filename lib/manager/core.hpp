@@ -314,8 +314,9 @@ private:
     void take_challenge(const std::string& host, const std::string& value);
     void drop_challenge(const std::string& host);
     asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there, std::optional<asio::ip::address> client);
-    asio::awaitable<bool> look_for_challenges(std::function<bool()> is_there);
-    asio::awaitable<bool> hear_of_challenge(std::function<bool()> is_there);
+    asio::awaitable<void> look_for_challenges(std::function<bool()> is_there);
+    asio::awaitable<void> read_challenges(std::function<bool()> is_there);
+    asio::awaitable<void> hear_of_challenge(std::function<bool()> is_there);
 
     // shared_values.cpp
     asio::awaitable<void> keep_shared(std::string name);
@@ -486,6 +487,7 @@ private:
     slots limits_turn_{1};
     slots account_turn_{1};
     slots challenge_turn_{1};
+    std::size_t challenge_readings_ = 0;
     task_group tasks_;
     const std::shared_ptr<notification_channel> wakes_ = std::make_shared<notification_channel>();
     bool supervised_ = false;

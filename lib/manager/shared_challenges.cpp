@@ -7,6 +7,7 @@
 #include "protocol/json_members.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -20,6 +21,10 @@ constexpr std::size_t longest_key_authorization = 512;
 
 // What a validation waits for at most that has come here before word of its challenge.
 constexpr std::chrono::seconds longest_wait{2};
+
+// After which the store is asked for what it may not have told, and how long it is not asked then.
+constexpr std::chrono::milliseconds usual_wait{500};
+constexpr std::chrono::milliseconds between_readings{250};
 
 struct challenge_record
 {
@@ -183,16 +188,31 @@ asio::awaitable<void> manager::core::wait_for_challenge(
     const counted_client of_client(client_challenge_waiters_, client ? client_key(*client) : std::string());
     if (of_client.count() > options_.max_waiters_per_client)
         co_return;
-    auto news = group_.cut_off || group_.is_behind ? look_for_challenges(is_there) : hear_of_challenge(is_there);
+    using namespace asio::experimental::awaitable_operators;
+    auto news = hear_of_challenge(is_there) || look_for_challenges(is_there);
     co_await async_within(*options_.clock, longest_wait, std::move(news));
 }
 
-// The store may be reached before it is heard again.
-asio::awaitable<bool> manager::core::look_for_challenges(std::function<bool()> is_there)
+// The store may be reached though it is not heard.
+asio::awaitable<void> manager::core::look_for_challenges(std::function<bool()> is_there)
 {
+    bool is_heard = !group_.cut_off && !group_.is_behind;
+    while (!is_there()) {
+        if (is_heard)
+            co_await options_.clock->async_wait(usual_wait);
+        is_heard = true;
+        co_await read_challenges(is_there);
+    }
+}
+
+// Once for all that wait for their turn.
+asio::awaitable<void> manager::core::read_challenges(std::function<bool()> is_there)
+{
+    const auto readings = challenge_readings_;
     const auto turn = co_await challenge_turn_.async_acquire();
-    if (is_there())
-        co_return true;
+    if (is_there() || challenge_readings_ != readings)
+        co_return;
+    ++challenge_readings_;
     try {
         const auto pending = co_await store_->async_list(keys_.challenge({}));
         for (const auto& key : pending) {
@@ -204,14 +224,14 @@ asio::awaitable<bool> manager::core::look_for_challenges(std::function<bool()> i
         if (e.code() == asio::error::operation_aborted)
             throw;
     }
-    co_return is_there();
+    if (!is_there())
+        co_await options_.clock->async_wait(between_readings);
 }
 
-asio::awaitable<bool> manager::core::hear_of_challenge(std::function<bool()> is_there)
+asio::awaitable<void> manager::core::hear_of_challenge(std::function<bool()> is_there)
 {
     while (!is_there())
         co_await challenge_news_.async_wait(asio::as_tuple(asio::use_awaitable));
-    co_return true;
 }
 
 } // namespace acme

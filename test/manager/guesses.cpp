@@ -62,6 +62,34 @@ BOOST_AUTO_TEST_CASE(a_manager_that_is_alone_on_its_store_does_not_wait)
     BOOST_TEST(alone_again->done);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_challenge_that_the_store_has_and_does_not_tell_is_found, pair_with_doors)
+{
+    const std::string host = "a.example.com";
+    second_door->late = true;
+    network->decide = [&](std::size_t, const https_request& r) {
+        return r.url.ends_with("/tls-alpn-01") ? scripted_transport::fate::hang : scripted_transport::fate::deliver;
+    };
+    const auto asked_for_it = ask(host);
+    run_until([&] { return common->objects.contains(keys.challenge(host)); });
+    const auto o = start(second.manager->async_find_challenge(host));
+    const auto begun = clock->elapsed();
+    BOOST_TEST(wait(o));
+    BOOST_TEST((clock->elapsed() - begun <= seconds(1)));
+    BOOST_TEST(!asked_for_it->done);
+}
+
+BOOST_FIXTURE_TEST_CASE(many_guesses_at_a_time_cost_the_store_little, pair_with_doors)
+{
+    second_door->log.clear();
+    std::vector<outcome_ptr> all;
+    for (int n = 0; n != 100; ++n)
+        all.push_back(start(second.manager->async_find_challenge(host_number(n))));
+    for (const auto& each : all)
+        BOOST_TEST(!wait(each));
+    BOOST_TEST(second_door->log.size() > 0U);
+    BOOST_TEST(second_door->log.size() <= 12U, second_door->log.size());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace
