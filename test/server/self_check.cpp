@@ -158,9 +158,9 @@ BOOST_AUTO_TEST_CASE(one_answer_is_enough_and_all_addresses_are_asked_at_once)
 
 BOOST_AUTO_TEST_CASE(nothing_connects_to_addresses_that_no_ca_can_reach)
 {
+    bool connected = false;
     checking c([](config& o) { o.self_check.private_addresses = false; });
     tcp::acceptor elsewhere(c.b.io, tcp::endpoint(asio::ip::make_address("127.0.0.9"), c.port.number()));
-    bool connected = false;
     elsewhere.async_accept([&](boost::system::error_code ec, const tcp::socket&) { connected = !ec; });
     BOOST_TEST(!c.is_served(c.ask("name.tar", "127.0.0.2")));
     BOOST_TEST(!c.is_served(c.ask("good.example", "127.0.0.2")));
