@@ -144,6 +144,10 @@ public:
     /// The same for a handshake: bounded by `config::handshake_wait`. Throws `errc::no_server_name` for an empty name.
     boost::asio::awaitable<certificate_ptr> async_get_certificate(client_hello hello);
 
+    /// Throws what that would throw without waiting, where that can be told for little: for whoever prepares for a
+    /// wait. Asks for nothing and takes no token.
+    boost::asio::awaitable<void> async_refuse_at_once(client_hello hello);
+
     /// Registers with the CA, with a contact address, or none where `email` is empty. `prompt` is asked, on the
     /// caller's executor, to agree to the CA's terms of service, where it has any; without a prompt the manager agrees
     /// (RFC 8555 section 7.3.3). Without this call the manager registers anonymously and agrees at first need. Where an

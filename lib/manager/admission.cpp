@@ -85,14 +85,29 @@ void manager::core::refuse(const error& why, const client_hello& hello)
     throw why;
 }
 
-std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, const client_hello& hello, bool wanted)
+// What needs no wait. Most junk names end here.
+asio::awaitable<void> manager::core::refuse_at_once(client_hello hello)
+{
+    const auto name = normalize_host_name(hello.server_name);
+    if (!name || stored_name(*name) || index_->find(*name) || issuances_.contains(*name))
+        co_return;
+    const bool is_stranger = refuse_known(*name, hello, false);
+    if (!is_stranger || !hello.client_address)
+        co_return;
+    const auto wait = clients_.wait(client_key(*hello.client_address), now());
+    if (wait > wait.zero())
+        refuse_for_client(*name, hello, wait);
+}
+
+// Throws where it is known that the host is not to be asked for; else whether nobody vouches for it.
+bool manager::core::refuse_known(const std::string& host, const client_hello& hello, bool wanted)
 {
     if (stopped_)
         throw refusal(errc::shut_down, host);
     if (!allowed(host))
         refuse(refusal(errc::host_not_allowed, host), hello);
-    if (auto it = issuances_.find(host); it != issuances_.end())
-        return it->second;
+    if (issuances_.contains(host))
+        return false;
     if (group_.cut_off)
         refuse(group_.cut_off->with_host(host), hello);
     const bool vouched = wanted || is_listed();
@@ -101,15 +116,28 @@ std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, 
     const auto decided = vouched ? std::nullopt : decisions_.find(host, now());
     if (decided == false)
         refuse(refusal(errc::host_not_allowed, host, "the application said no"), hello);
-    const bool is_stranger = !vouched && !decided;
+    return !vouched && !decided;
+}
+
+void manager::core::refuse_for_client(
+    const std::string& host, const client_hello& hello, std::chrono::system_clock::duration wait)
+{
+    refuse(
+        refusal(errc::too_many_new_hosts, host, "too many for this client").with_retry(retry_advice::at(now() + wait)),
+        hello);
+}
+
+std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, const client_hello& hello, bool wanted)
+{
+    const bool is_stranger = refuse_known(host, hello, wanted);
+    if (auto it = issuances_.find(host); it != issuances_.end())
+        return it->second;
     const bool too_many_strangers = is_stranger && std::cmp_greater(strangers_.use_count(), options_.max_waiters / 2);
     if (too_many_strangers || issuances_.size() >= options_.max_waiters)
         refuse(refusal(errc::too_many_waiters, host), hello);
     const bool counts = is_stranger && hello.client_address;
     if (auto wait = take_client_token(hello, counts); wait > wait.zero())
-        refuse(refusal(errc::too_many_new_hosts, host, "too many for this client")
-                   .with_retry(retry_advice::at(now() + wait)),
-            hello);
+        refuse_for_client(host, hello, wait);
     auto running = start(host, false);
     running->hello = hello;
     running->wanted = wanted;

@@ -133,6 +133,7 @@ public:
     // admission.cpp
     asio::awaitable<certificate_ptr> get_certificate(
         client_hello hello, std::optional<std::chrono::steady_clock::duration> wait);
+    asio::awaitable<void> refuse_at_once(client_hello hello);
 
     // self_check.cpp
     bool was_self_check(const std::string& host, const std::string& type);
@@ -193,6 +194,9 @@ private:
 
     // admission.cpp
     [[noreturn]] void refuse(const error& why, const client_hello& hello);
+    bool refuse_known(const std::string& host, const client_hello& hello, bool wanted);
+    [[noreturn]] void refuse_for_client(
+        const std::string& host, const client_hello& hello, std::chrono::system_clock::duration wait);
     std::shared_ptr<issuance> join_or_start(const std::string& host, const client_hello& hello, bool wanted);
     std::optional<error> recent_failure(const std::string& host, bool vouched) const;
     bool is_listed() const;

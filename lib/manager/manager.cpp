@@ -50,6 +50,11 @@ asio::awaitable<certificate_ptr> manager::async_get_certificate(client_hello hel
     return call(core_, core_->get_certificate(std::move(hello), wait));
 }
 
+asio::awaitable<void> manager::async_refuse_at_once(client_hello hello)
+{
+    return call(core_, core_->refuse_at_once(std::move(hello)));
+}
+
 asio::awaitable<void> manager::async_register(std::string email, terms_prompt prompt)
 {
     if (prompt)

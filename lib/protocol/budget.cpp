@@ -32,6 +32,16 @@ token_bucket::duration budget::take(const std::string& name, time_point now)
     return wait;
 }
 
+token_bucket::duration budget::wait(const std::string& name, time_point now) const
+{
+    const auto it = by_name_.find(name);
+    if (it == by_name_.end())
+        return token_bucket::duration::zero();
+    token_bucket bucket(rate_, it->second.bucket);
+    return bucket.try_take(now) ? token_bucket::duration::zero()
+                                : std::max(bucket.wait(now), token_bucket::duration(1));
+}
+
 void budget::put_back(const std::string& name)
 {
     auto it = by_name_.find(name);

@@ -24,6 +24,8 @@ public:
 
     /// Takes a token: zero where there was one, else how long it is until there is.
     token_bucket::duration take(const std::string& name, time_point now);
+    /// The same without taking it.
+    token_bucket::duration wait(const std::string& name, time_point now) const;
     /// Gives it back.
     void put_back(const std::string& name);
     std::size_t size() const noexcept { return by_name_.size(); }

@@ -198,6 +198,7 @@ asio::awaitable<void> server_handshake::wait_for_challenge()
 // Who hangs up waits no longer.
 asio::awaitable<certificate_ptr> server_handshake::get_certificate(client_hello hello)
 {
+    co_await certificates_.async_refuse_at_once(hello);
     const waiting here(waiters_, client_address_);
     const auto executor = co_await asio::this_coro::executor;
     auto obtained = certificates_.async_get_certificate(std::move(hello));
