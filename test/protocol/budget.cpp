@@ -32,6 +32,17 @@ BOOST_AUTO_TEST_CASE(what_is_put_back_can_be_taken_again)
     BOOST_TEST((b.take("a", start) > seconds(0)));
 }
 
+BOOST_AUTO_TEST_CASE(to_ask_for_the_wait_takes_nothing)
+{
+    budget b(rate(1, seconds(60)), 10);
+    BOOST_TEST((b.wait("a", start) == seconds(0)));
+    BOOST_TEST(b.size() == 0U);
+    b.take("a", start);
+    BOOST_TEST((b.wait("a", start) == seconds(60)));
+    BOOST_TEST((b.wait("a", start + seconds(60)) == seconds(0)));
+    BOOST_TEST((b.take("a", start + seconds(60)) == seconds(0)));
+}
+
 BOOST_AUTO_TEST_CASE(the_name_unused_for_longest_is_forgotten_first)
 {
     budget b(rate(1, seconds(60)), 2);
