@@ -17,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
@@ -266,7 +267,7 @@ asio::awaitable<void> run(acme::manager& certificates, const settings& s)
 void serve_until_signal(settings s)
 {
     asio::io_context io(static_cast<int>(s.threads));
-    bool is_listening = false;
+    std::atomic<bool> is_listening = false;
     s.manager.on_event = &tell_event;
     s.serve.on_error = &tell_refusal;
     s.serve.on_listening = [&](const acme::listening& where) {

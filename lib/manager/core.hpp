@@ -4,6 +4,7 @@
 #include "manager/credential_index.hpp"
 #include "manager/decision_cache.hpp"
 #include "manager/group.hpp"
+#include "manager/issuance.hpp"
 #include "manager/schedule.hpp"
 #include "manager/self_check_key.hpp"
 #include "manager/state.hpp"
@@ -30,57 +31,6 @@
 #include <vector>
 
 namespace acme {
-
-/// One issuance under way, and those who wait for it.
-struct issuance
-{
-    issuance(const strand& s, std::string host_name, bool is_refresh)
-        : host(std::move(host_name))
-        , refresh(is_refresh)
-        , finished(s, asio::steady_timer::time_point::max())
-    {}
-
-    std::string host;
-    bool refresh;
-    /// A refresh that waits for another manager.
-    bool yields = false;
-    /// The handshake that it was begun for; without names where it was none.
-    client_hello hello;
-    /// The application itself asked for the host.
-    bool wanted = false;
-    /// The CA may be asked.
-    bool admitted = false;
-    /// Somebody vouches for the host.
-    bool vouched = false;
-    /// Held while nobody is known to vouch for it, until it is admitted.
-    std::shared_ptr<const int> stranger;
-    /// The self-check failed for reasons that say nothing of the host.
-    bool unclear = false;
-    /// Has a token of `limits::requests`, and has not used it.
-    bool holds_token = false;
-    bool used_token = false;
-    /// Used a token of its client's.
-    bool took_client = false;
-    /// Used a token of `limits::new_hosts`, and one of its domain's.
-    bool took_new_host = false;
-    bool took_domain = false;
-    /// Its place among the issuances under way.
-    slots::lease place;
-    /// Has the host's lock, so that nobody else obtains the certificate.
-    bool ordering = false;
-    /// Others were told of a challenge.
-    bool published = false;
-    /// The kind of challenge that was answered last; empty where none was.
-    std::string challenge;
-    /// The host was given up meanwhile.
-    bool given_up = false;
-    std::chrono::system_clock::time_point started{};
-    asio::steady_timer finished;
-    std::size_t waiters = 0;
-    bool done = false;
-    certificate_ptr result;
-    std::optional<error> failure;
-};
 
 /// Why there is no account.
 struct account_failure
@@ -298,7 +248,7 @@ private:
     asio::awaitable<void> give_up(std::string host);
     asio::awaitable<void> save_certificate(std::shared_ptr<store> where, std::string host, std::string value);
     std::optional<certificate_record> read_certificate(const std::string& host, const std::string& value) const;
-    bool yields_to(const std::string& host, const std::string& value);
+    bool yields_to(const std::string& host, const std::string& value, bool is_new);
 
     // membership.cpp
     asio::awaitable<void> give_signs_of_life();

@@ -242,7 +242,7 @@ asio::awaitable<void> manager::core::save_certificate(std::shared_ptr<store> whe
         auto theirs = co_await where->async_load(key);
         if (theirs && *theirs == value)
             co_return;
-        if (theirs && yields_to(host, *theirs))
+        if (theirs && yields_to(host, *theirs, is_new))
             co_return;
         if (!theirs && with_state([&](const state&) { return !unstored_.contains(key); })) {
             take_erased(key);
@@ -268,13 +268,16 @@ std::optional<certificate_record> manager::core::read_certificate(
     return std::move(read.certificates.at(host));
 }
 
-bool manager::core::yields_to(const std::string& host, const std::string& value)
+// The same certificate, of an order that another manager has finished meanwhile, has that manager's plan.
+bool manager::core::yields_to(const std::string& host, const std::string& value, bool is_new)
 {
     auto theirs = read_certificate(host, value);
     const bool yields = theirs && with_state([&](const state& s) {
-        auto ours = s.certificates.find(host);
-        return ours != s.certificates.end() && ours->second.certificate->serial() != theirs->certificate->serial() &&
-            !is_newer(*ours->second.certificate, *theirs->certificate);
+        const auto ours = s.certificates.find(host);
+        if (ours == s.certificates.end())
+            return false;
+        const auto& c = *ours->second.certificate;
+        return c.serial() == theirs->certificate->serial() ? is_new : !is_newer(c, *theirs->certificate);
     });
     if (yields)
         take_certificate(host, std::move(*theirs));

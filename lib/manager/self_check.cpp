@@ -55,24 +55,31 @@ std::string client_of(const issuance& running)
 class provisional_answers
 {
 public:
-    provisional_answers(
-        credential_index& index, const self_check_key& k, std::string host, std::chrono::system_clock::time_point now)
+    provisional_answers(credential_index& index, const self_check_key& k, std::string host)
         : token(k.make_token())
         , key_authorization(k.answer(token).value())
         , index_(index)
         , host_(std::move(host))
-        , over_tls_(k.make_leaf(host_, now))
         , over_http_(std::make_shared<const http_challenge>(host_, key_authorization))
     {
-        index_.provisional.insert(host_, over_tls_);
         index_.http_challenges.insert(token, over_http_);
     }
     provisional_answers(const provisional_answers&) = delete;
     provisional_answers& operator=(const provisional_answers&) = delete;
     ~provisional_answers()
     {
-        index_.provisional.erase(host_, over_tls_);
+        if (over_tls_)
+            index_.provisional.erase(host_, over_tls_);
         index_.http_challenges.retire(token, over_http_, std::chrono::seconds(0));
+    }
+
+    /// Not before somebody is there: it costs more than to find out that nobody is.
+    void answer_over_tls(const self_check_key& k, std::chrono::system_clock::time_point now)
+    {
+        if (over_tls_)
+            return;
+        over_tls_ = k.make_leaf(host_, now);
+        index_.provisional.insert(host_, over_tls_);
     }
 
     const std::string token;
@@ -81,7 +88,7 @@ public:
 private:
     credential_index& index_;
     const std::string host_;
-    const certificate_ptr over_tls_;
+    certificate_ptr over_tls_;
     const http_challenge_ptr over_http_;
 };
 
@@ -173,14 +180,15 @@ asio::awaitable<void> manager::core::probe(
 {
     const auto& check = options_.self_check;
     const auto expected = self_check_key_.get();
-    const provisional_answers held(*index_, self_check_key_, host, now());
+    provisional_answers held(*index_, self_check_key_, host);
+    const std::function<void()> prepare = [&] { held.answer_over_tls(self_check_key_, now()); };
     const bool http_served = http_side_.use_count() > 1;
     std::vector<asio::awaitable<std::optional<std::string>>> probes;
     std::vector<std::string> names;
     for (const auto& address : where) {
         const asio::ip::tcp::endpoint endpoint(address, check.tls_port);
         names.push_back(address.to_string() + ": ");
-        probes.push_back(async_probe_tls_alpn(endpoint, host, expected, until));
+        probes.push_back(async_probe_tls_alpn(endpoint, host, expected, prepare, until));
     }
     for (auto address = where.begin(); http_served && address != where.end(); ++address) {
         const asio::ip::tcp::endpoint endpoint(*address, check.http_port);

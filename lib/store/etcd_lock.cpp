@@ -169,6 +169,7 @@ asio::awaitable<bool> etcd_locks::wait_for_turn(std::shared_ptr<etcd_locks> self
 asio::awaitable<void> etcd_locks::release(std::shared_ptr<etcd_locks> self, std::unique_ptr<etcd_lock::claim> c)
 {
     using std::chrono::steady_clock;
+    const auto end = steady_clock::now() + 2 * self->gateway_->options().lease_duration;
     while (c->lease().held()) {
         const auto left = std::chrono::duration_cast<steady_clock::duration>(c->lease().remaining());
         try {
@@ -181,6 +182,9 @@ asio::awaitable<void> etcd_locks::release(std::shared_ptr<etcd_locks> self, std:
         } catch (const boost::system::system_error&) {
             // Repeated until the lease has ended, and the key with it.
         }
+        // Others wait for it, and etcd refuses to erase it. It goes with the lease, which is renewed no longer.
+        if (steady_clock::now() >= end)
+            c->lease_use.lease()->lose();
         asio::steady_timer timer(self->gateway_->get_strand(), pause);
         co_await timer.async_wait(asio::use_awaitable);
     }

@@ -90,8 +90,8 @@ asio::awaitable<void> expect_success(
 
 } // namespace
 
-asio::awaitable<finding> async_probe_tls_alpn(
-    tcp::endpoint where, std::string server_name, key expected, std::chrono::steady_clock::time_point until)
+asio::awaitable<finding> async_probe_tls_alpn(tcp::endpoint where, std::string server_name, key expected,
+    std::function<void()> prepare, std::chrono::steady_clock::time_point until)
 {
     tcp::socket socket(co_await asio::this_coro::executor);
     auto stop = [&socket] {
@@ -102,6 +102,7 @@ asio::awaitable<finding> async_probe_tls_alpn(
     std::optional<asio::ssl::stream<tcp::socket&>> tls;
     try {
         co_await socket.async_connect(where, asio::use_awaitable);
+        prepare();
         tls.emplace(socket, unverified_context());
         SSL_set_alpn_protos(tls->native_handle(), acme_tls_1.data(), acme_tls_1.size());
         SSL_set_tlsext_host_name(tls->native_handle(), server_name.c_str());

@@ -1,5 +1,8 @@
+#include "crypto/base64.hpp"
 #include "integration/cluster.hpp"
 
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
@@ -12,6 +15,18 @@ namespace {
 using namespace std::chrono_literals;
 
 const std::string host = "middle.example";
+
+/// How often the certificate of a host was written to etcd.
+std::int64_t writes(const etcd_cluster& etcd, const std::string& name)
+{
+    const auto answer = boost::json::parse(etcd.call("/v3/kv/range", R"({"key":"AA==","range_end":"AA=="})"));
+    for (const auto& each : answer.at("kvs").as_array()) {
+        const auto key = base64_decode_lenient(each.at("key").as_string());
+        if (key && key->ends_with("/certificates/" + name))
+            return std::stoll(std::string(each.at("version").as_string()));
+    }
+    return 0;
+}
 
 /// The first node's issuance is under way: its challenge is in the store, and the CA is about to validate it at one of
 /// the others.
@@ -78,6 +93,7 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_cut_off_from_etcd_overwrites_nothing_and_com
     BOOST_TEST(m.visit(0, "held.example") == m.held_);
     BOOST_TEST(m.visit(0, "new.example", 3s) == "");
     BOOST_TEST(m.ca_.orders() == 2U);
+    const auto before = writes(m.etcd_, host);
 
     m.group_.mend(0);
     BOOST_TEST(m.group_.server(0).wait_for_text("the store can be reached again"));
@@ -86,6 +102,7 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_cut_off_from_etcd_overwrites_nothing_and_com
     BOOST_TEST((first.empty() || first == serial));
     BOOST_TEST(comes_true([&] { return !m.visit(0, "new.example").empty(); }));
     BOOST_TEST(m.ca_.orders() == 3U);
+    BOOST_TEST(writes(m.etcd_, host) == before);
     // A node that starts anew has it from etcd.
     m.group_.kill(2);
     m.group_.start(2);
@@ -100,10 +117,12 @@ BOOST_AUTO_TEST_CASE(a_node_that_was_frozen_for_longer_than_its_lease_overwrites
     m.validate();
     const auto serial = m.visit(1, host);
     BOOST_TEST(!serial.empty());
+    const auto before = writes(m.etcd_, host);
     m.group_.server(0).signal(SIGCONT);
     BOOST_TEST(m.waiting_.get() == serial);
     BOOST_TEST(m.visit(0, host) == serial);
     BOOST_TEST(comes_true([&] { return !m.visit(0, "again.example").empty(); }));
+    BOOST_TEST(writes(m.etcd_, host) == before);
     // A node that starts anew has it from etcd.
     m.group_.kill(2);
     m.group_.start(2);

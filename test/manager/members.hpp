@@ -88,19 +88,17 @@ public:
     }
 
 private:
-    config changed(const weather& w, const std::function<void(config&)>& change)
+    config changed(weather& w, const std::function<void(config&)>& change)
     {
         config c = w.options();
         c.transport = network;
         // Otherwise they would have one name among the group.
-        c.random = [number = next_number++] { return number; };
+        c.random = [number = ++w.companions] { return number; };
         c.on_event = [this](const event& e) { events.push_back(e); };
         if (change)
             change(c);
         return c;
     }
-
-    static inline std::uint64_t next_number = 1;
 
     weather& home_;
 

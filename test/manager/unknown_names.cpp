@@ -184,6 +184,28 @@ BOOST_AUTO_TEST_CASE(one_client_can_not_ask_for_all_new_hosts)
     BOOST_TEST(w.told<host_refused>().size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_refused_at_once_is_told_of_and_what_is_not_costs_nothing)
+{
+    world w([](config& c) { c.limits.new_hosts_per_client = rate(1, minutes(1)); });
+    const auto at_once = [&](std::string host) {
+        return w.start(w.manager->async_refuse_at_once(hello_from(std::move(host), "192.0.2.1")));
+    };
+    for (int n = 0; n != 3; ++n)
+        w.wait(at_once("a.example"));
+    BOOST_TEST(w.orders() == 0U);
+    BOOST_TEST(w.events.empty());
+    // Its only token is there.
+    BOOST_TEST(w.wait(w.start(w.manager->async_get_certificate(hello_from("a.example", "192.0.2.1")))));
+    w.wait(at_once("a.example"));
+    BOOST_TEST((w.wait_refused(at_once("b.example")).code() == errc::too_many_new_hosts));
+    w.manager->set_hosts({"b.example"});
+    w.settle();
+    w.wait(at_once("b.example"));
+    BOOST_TEST((w.wait_refused(at_once("c.example")).code() == errc::host_not_allowed));
+    BOOST_TEST(w.told<host_refused>().size() == 2U);
+    BOOST_TEST(w.orders() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(what_another_manager_has_saved_does_not_count_against_the_client)
 {
     const auto shared = make_memory_store();

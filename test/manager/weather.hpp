@@ -7,6 +7,7 @@
 #include <acme/testing/store.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -80,6 +81,9 @@ struct weather : climate, server_process
     {
         patience = std::chrono::milliseconds(0);
     }
+
+    /// How many other managers there were.
+    std::uint64_t companions = 0;
 
     void use_disk() { await(manager->async_use_store(disk)); }
     certificate_ptr served(std::string_view host) const { return manager->credentials()->find(host); }

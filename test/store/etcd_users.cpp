@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <future>
+
 namespace acme::test {
 
 using namespace std::chrono_literals;
@@ -97,6 +99,21 @@ BOOST_AUTO_TEST_CASE(users_have_passwords_and_messages_do_not)
     store_change c;
     while (c.value != "2")
         c = run(all->async_receive());
+}
+
+// As after its rights were taken away.
+BOOST_AUTO_TEST_CASE(whose_writes_are_refused_does_not_hold_locks_for_ever)
+{
+    etcd_cluster cluster;
+    etcd_node node(options_for(cluster));
+    auto lock = run(node->async_lock("host"));
+    cluster.enable_authentication("correct horse");
+    auto ended = std::async(std::launch::async, [&] {
+        lock.reset();
+        node.stop();
+    });
+    BOOST_TEST((ended.wait_for(20s) == std::future_status::ready));
+    cluster.kill(0);
 }
 
 BOOST_AUTO_TEST_CASE(members_and_clients_have_certificates)
