@@ -17,6 +17,7 @@
 
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <tuple>
 #include <utility>
 
@@ -30,6 +31,8 @@ struct strand_task
 {
     asio::cancellation_signal signal;
     bool done = false;
+    /// Of `strand_call`: held by the strand's thread while it uses the caller's executor.
+    std::mutex at_caller;
 
     void cancel(asio::cancellation_type type = asio::cancellation_type::terminal)
     {
@@ -63,21 +66,27 @@ public:
         auto finish = [running, slot, work = std::move(work), handler = std::move(handler)](
                           std::exception_ptr failure, Value... value) mutable {
             running->done = true;
-            auto resume = [slot, failure, handler = std::move(handler),
+            auto resume = [running, slot, failure, handler = std::move(handler),
                               values = std::tuple<Value...>(std::move(value)...)]() mutable {
+                // The caller may end its context next.
+                wait_for_thread_of(*running);
                 slot.clear();
                 auto call = [&](Value&... v) { std::move(handler)(failure, std::move(v)...); };
                 std::apply(call, values);
             };
-            // `work` ends after this, so the caller's context does not end while it is posted to. Not dispatched: on
+            const std::lock_guard guard(running->at_caller);
+            // Ends after the call, so that the caller's context does not end while it is posted to. Not dispatched: on
             // the same threads that would run the caller within this strand.
-            asio::post(work.get_executor(), std::move(resume));
+            const auto last_work = std::move(work);
+            asio::post(last_work.get_executor(), std::move(resume));
         };
         asio::co_spawn(strand_, posted(std::move(operation)),
             asio::bind_cancellation_slot(running->signal.slot(), std::move(finish)));
     }
 
 private:
+    static void wait_for_thread_of(strand_task& running) { const std::lock_guard guard(running.at_caller); }
+
     strand strand_;
     std::shared_ptr<strand_task> task_;
 };

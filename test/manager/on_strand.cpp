@@ -9,13 +9,17 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace acme::test {
 namespace {
@@ -145,8 +149,6 @@ BOOST_AUTO_TEST_CASE(cancelling_the_caller_cancels_the_operation)
     auto work = asio::make_work_guard(io);
     while (!failure)
         io.run_one();
-    // The other threads let go of the context before it ends.
-    pool.join();
     BOOST_CHECK_EXCEPTION(std::rethrow_exception(failure), boost::system::system_error,
         [](const auto& e) { return e.code() == asio::error::operation_aborted; });
 }
@@ -240,6 +242,61 @@ BOOST_AUTO_TEST_CASE(a_cancellation_at_any_moment_leaves_a_value_or_an_error)
         aborted += one.aborted ? 1 : 0;
     }
     BOOST_TEST_MESSAGE("cancelled in time: " << aborted << " of 5000");
+}
+
+// One thread, which runs what another thread gave it long before that one's call returns.
+class slow_executor
+{
+public:
+    slow_executor(asio::thread_pool& home, std::atomic<bool>& in_call)
+        : home_(home)
+        , in_call_(in_call)
+    {}
+
+    template <class Function>
+    void execute(Function f) const
+    {
+        const bool from_home = home_.get_executor().running_in_this_thread();
+        if (!from_home)
+            in_call_ = true;
+        home_.get_executor().execute(std::move(f));
+        if (from_home)
+            return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        in_call_ = false;
+    }
+
+    asio::execution_context& query(asio::execution::context_t) const noexcept { return home_; }
+    static constexpr asio::execution::blocking_t::never_t query(asio::execution::blocking_t) noexcept { return {}; }
+    friend bool operator==(const slow_executor& a, const slow_executor& b) noexcept { return &a.home_ == &b.home_; }
+
+private:
+    asio::thread_pool& home_;
+    std::atomic<bool>& in_call_;
+};
+
+BOOST_AUTO_TEST_CASE(the_strand_has_let_go_of_the_callers_executor_when_the_caller_resumes)
+{
+    asio::thread_pool home(1);
+    std::atomic<bool> in_call = false;
+    std::promise<bool> resumed;
+    auto call = [&]() -> asio::awaitable<void> {
+        co_await asio::post(asio::use_awaitable);
+        co_await on_strand(there, return_at_once("value"));
+        resumed.set_value(in_call);
+    };
+    asio::co_spawn(asio::any_io_executor(slow_executor(home, in_call)), call, asio::detached);
+    BOOST_TEST(!resumed.get_future().get());
+    home.join();
+}
+
+BOOST_AUTO_TEST_CASE(a_callers_pool_may_end_with_its_last_result)
+{
+    for (int n = 0; n < 1'000; ++n) {
+        asio::thread_pool home(1);
+        auto result = asio::co_spawn(home, on_strand(there, return_at_once("value")), asio::use_future);
+        BOOST_TEST(result.get() == "value");
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_caller_whose_context_ends_while_it_waits_is_destroyed_once)
