@@ -24,8 +24,9 @@ using host_resolver = std::function<boost::asio::awaitable<std::vector<boost::as
 /// What stands in for the validation is a tls-alpn-01 handshake (RFC 8737) and, where port 80 is served, an http-01
 /// request (RFC 8555 section 8.3), with the name's first addresses, all at once; one that comes back is enough. A check
 /// whose turn comes when no handshake waits for it any more is given up. Among managers on one store
-/// (`manager::async_use_store`) an answer of any of them will do; over TLS another one's takes two seconds, since it
-/// might be a CA that asks, whose challenge is on its way. They know each other by a key that they share in the store.
+/// (`manager::async_use_store`) an answer of any of them will do; over TLS another one's takes half a second,
+/// since it might be a CA that asks, whose challenge is on its way. They know each other by a key that they share in
+/// the store.
 struct self_check_options
 {
     /// Whether names are checked for which neither an allow-list nor a decision function vouches.

@@ -267,9 +267,13 @@ private:
     asio::awaitable<void> erase_challenge(std::string host, std::shared_ptr<const store::lock> lock);
     void take_challenge(const std::string& host, const std::string& value);
     void drop_challenge(const std::string& host);
-    asio::awaitable<void> wait_for_challenge(std::function<bool()> is_there, std::optional<asio::ip::address> client);
-    asio::awaitable<void> look_for_challenges(std::function<bool()> is_there);
-    asio::awaitable<void> read_challenges(std::function<bool()> is_there);
+    asio::awaitable<void> wait_for_challenge(
+        std::function<bool()> is_there, std::string key, std::optional<asio::ip::address> client);
+    asio::awaitable<void> look_for_challenge(std::function<bool()> is_there);
+    bool is_heard() const;
+    asio::awaitable<bool> read_challenges();
+    asio::awaitable<void> read_challenge(std::string key);
+    asio::awaitable<void> rest_from_reading(slots::lease turn);
     asio::awaitable<void> hear_of_challenge(std::function<bool()> is_there);
 
     // shared_values.cpp
@@ -440,8 +444,7 @@ private:
     slots request_turn_{1};
     slots limits_turn_{1};
     slots account_turn_{1};
-    slots challenge_turn_{1};
-    std::size_t challenge_readings_ = 0;
+    challenge_readings challenge_readings_;
     task_group tasks_;
     const std::shared_ptr<notification_channel> wakes_ = std::make_shared<notification_channel>();
     bool supervised_ = false;

