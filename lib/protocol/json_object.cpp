@@ -29,14 +29,14 @@ public:
     std::size_t members_met() const noexcept { return members_; }
     json::value release() { return stack_.release(); }
 
-    bool on_document_begin(json::error_code&)
+    bool on_document_begin(boost::system::error_code&)
     {
         stack_.reset();
         return true;
     }
-    bool on_document_end(json::error_code&) { return true; }
-    bool on_object_begin(json::error_code&) { return true; }
-    bool on_object_end(std::size_t n, json::error_code& ec)
+    bool on_document_end(boost::system::error_code&) { return true; }
+    bool on_object_begin(boost::system::error_code&) { return true; }
+    bool on_object_end(std::size_t n, boost::system::error_code& ec)
     {
         members_ += n;
         if (members_ > max_members_) {
@@ -46,60 +46,60 @@ public:
         stack_.push_object(n);
         return true;
     }
-    bool on_array_begin(json::error_code&) { return true; }
-    bool on_array_end(std::size_t n, json::error_code&)
+    bool on_array_begin(boost::system::error_code&) { return true; }
+    bool on_array_end(std::size_t n, boost::system::error_code&)
     {
         stack_.push_array(n);
         return true;
     }
-    bool on_key_part(json::string_view s, std::size_t, json::error_code&)
+    bool on_key_part(json::string_view s, std::size_t, boost::system::error_code&)
     {
         stack_.push_chars(s);
         return true;
     }
-    bool on_key(json::string_view s, std::size_t, json::error_code&)
+    bool on_key(json::string_view s, std::size_t, boost::system::error_code&)
     {
         stack_.push_key(s);
         return true;
     }
-    bool on_string_part(json::string_view s, std::size_t, json::error_code&)
+    bool on_string_part(json::string_view s, std::size_t, boost::system::error_code&)
     {
         stack_.push_chars(s);
         return true;
     }
-    bool on_string(json::string_view s, std::size_t, json::error_code&)
+    bool on_string(json::string_view s, std::size_t, boost::system::error_code&)
     {
         stack_.push_string(s);
         return true;
     }
-    bool on_number_part(json::string_view, json::error_code&) { return true; }
-    bool on_int64(std::int64_t i, json::string_view, json::error_code&)
+    bool on_number_part(json::string_view, boost::system::error_code&) { return true; }
+    bool on_int64(std::int64_t i, json::string_view, boost::system::error_code&)
     {
         stack_.push_int64(i);
         return true;
     }
-    bool on_uint64(std::uint64_t u, json::string_view, json::error_code&)
+    bool on_uint64(std::uint64_t u, json::string_view, boost::system::error_code&)
     {
         stack_.push_uint64(u);
         return true;
     }
-    bool on_double(double d, json::string_view, json::error_code&)
+    bool on_double(double d, json::string_view, boost::system::error_code&)
     {
         stack_.push_double(d);
         return true;
     }
-    bool on_bool(bool b, json::error_code&)
+    bool on_bool(bool b, boost::system::error_code&)
     {
         stack_.push_bool(b);
         return true;
     }
-    bool on_null(json::error_code&)
+    bool on_null(boost::system::error_code&)
     {
         stack_.push_null();
         return true;
     }
-    bool on_comment_part(json::string_view, json::error_code&) { return true; }
-    bool on_comment(json::string_view, json::error_code&) { return true; }
+    bool on_comment_part(json::string_view, boost::system::error_code&) { return true; }
+    bool on_comment(json::string_view, boost::system::error_code&) { return true; }
 
 private:
     json::value_stack stack_;
@@ -121,7 +121,7 @@ std::size_t count_members(const json::value& v)
     return n;
 }
 
-std::string syntax_error(const json::error_code& ec, std::size_t at)
+std::string syntax_error(const boost::system::error_code& ec, std::size_t at)
 {
     if (ec == make_error_code(errc::answer_too_large))
         return "the JSON has too many members";
@@ -137,7 +137,7 @@ parsed<json::object> parse_object(std::string_view body, std::size_t max_octets,
     json::parse_options options;
     options.max_depth = max_depth;
     json::basic_parser<counting_handler> parser(options, max_members);
-    json::error_code ec;
+    boost::system::error_code ec;
     const std::size_t read = parser.write_some(false, body.data(), body.size(), ec);
     if (ec)
         return parsed<json::object>::refused(syntax_error(ec, read));

@@ -26,10 +26,10 @@ public:
     const std::string& cause() const noexcept { return cause_; }
     const std::string& current_key() const noexcept { return current_key_; }
 
-    bool on_document_begin(json::error_code&) { return true; }
-    bool on_document_end(json::error_code&) { return true; }
+    bool on_document_begin(boost::system::error_code&) { return true; }
+    bool on_document_end(boost::system::error_code&) { return true; }
 
-    bool on_object_begin(json::error_code& ec)
+    bool on_object_begin(boost::system::error_code& ec)
     {
         if (open_)
             return refuse(ec, "a value is an object; all are strings");
@@ -37,19 +37,19 @@ public:
         return true;
     }
 
-    bool on_object_end(std::size_t, json::error_code&)
+    bool on_object_end(std::size_t, boost::system::error_code&)
     {
         current_key_.clear();
         return true;
     }
 
-    bool on_key_part(json::string_view part, std::size_t, json::error_code&)
+    bool on_key_part(json::string_view part, std::size_t, boost::system::error_code&)
     {
         text_.append(part.data(), part.size());
         return true;
     }
 
-    bool on_key(json::string_view part, std::size_t, json::error_code& ec)
+    bool on_key(json::string_view part, std::size_t, boost::system::error_code& ec)
     {
         current_key_.clear();
         text_.append(part.data(), part.size());
@@ -59,13 +59,13 @@ public:
         return !contents_.contains(current_key_) || refuse(ec, "the key is there twice");
     }
 
-    bool on_string_part(json::string_view part, std::size_t, json::error_code& ec)
+    bool on_string_part(json::string_view part, std::size_t, boost::system::error_code& ec)
     {
         text_.append(part.data(), part.size());
         return open_ || refuse(ec, "not a JSON object");
     }
 
-    bool on_string(json::string_view part, std::size_t, json::error_code& ec)
+    bool on_string(json::string_view part, std::size_t, boost::system::error_code& ec)
     {
         if (!open_)
             return refuse(ec, "not a JSON object");
@@ -75,24 +75,24 @@ public:
         return true;
     }
 
-    bool on_array_begin(json::error_code& ec) { return not_a_string(ec); }
-    bool on_array_end(std::size_t, json::error_code& ec) { return not_a_string(ec); }
-    bool on_number_part(json::string_view, json::error_code& ec) { return not_a_string(ec); }
-    bool on_int64(std::int64_t, json::string_view, json::error_code& ec) { return not_a_string(ec); }
-    bool on_uint64(std::uint64_t, json::string_view, json::error_code& ec) { return not_a_string(ec); }
-    bool on_double(double, json::string_view, json::error_code& ec) { return not_a_string(ec); }
-    bool on_bool(bool, json::error_code& ec) { return not_a_string(ec); }
-    bool on_null(json::error_code& ec) { return not_a_string(ec); }
-    bool on_comment_part(json::string_view, json::error_code& ec) { return not_a_string(ec); }
-    bool on_comment(json::string_view, json::error_code& ec) { return not_a_string(ec); }
+    bool on_array_begin(boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_array_end(std::size_t, boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_number_part(json::string_view, boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_int64(std::int64_t, json::string_view, boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_uint64(std::uint64_t, json::string_view, boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_double(double, json::string_view, boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_bool(bool, boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_null(boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_comment_part(json::string_view, boost::system::error_code& ec) { return not_a_string(ec); }
+    bool on_comment(json::string_view, boost::system::error_code& ec) { return not_a_string(ec); }
 
 private:
-    bool not_a_string(json::error_code& ec)
+    bool not_a_string(boost::system::error_code& ec)
     {
         return refuse(ec, open_ ? "a value is not a string" : "not a JSON object");
     }
 
-    bool refuse(json::error_code& ec, const char* cause)
+    bool refuse(boost::system::error_code& ec, const char* cause)
     {
         cause_ = cause;
         ec = json::error::exception;
@@ -111,7 +111,7 @@ private:
 std::optional<archive_fault> parse_objects(std::string_view json, objects& contents)
 {
     boost::json::basic_parser<object_handler> parser(boost::json::parse_options(), contents);
-    boost::json::error_code ec;
+    boost::system::error_code ec;
     const std::size_t parsed = parser.write_some(false, json.data(), json.size(), ec);
     if (!ec && parsed == json.size())
         return std::nullopt;
