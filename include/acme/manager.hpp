@@ -51,9 +51,15 @@ public:
     /// Null where there is nothing for them.
     virtual certificate_ptr find_default() const noexcept { return nullptr; }
 
-    /// The certificate that answers a pending tls-alpn-01 challenge for a server name (RFC 8737 section 3). Null where
-    /// there is none.
+    /// The certificate that answers a pending tls-alpn-01 challenge for a server name (RFC 8737 section 3), or the
+    /// manager's own self-check of it. Null where there is none.
     virtual certificate_ptr find_challenge(std::string_view server_name) const noexcept = 0;
+
+    /// Whether there is such a challenge, not a self-check alone.
+    virtual bool is_pending(std::string_view server_name) const noexcept
+    {
+        return find_challenge(server_name) != nullptr;
+    }
 
     /// The pending http-01 challenge of a token, exactly as it is. Null where there is none. `answer_http_challenge`
     /// makes an answer of it.
@@ -211,9 +217,9 @@ public:
 
     /// The certificate that answers a tls-alpn-01 validation which has come here: one that is pending or, on a store
     /// shared with other managers, becomes known, since a CA may be faster than the store's word. The store is looked
-    /// into after half a second; where it can't be read, this takes five seconds. Where there is none: the answer to
-    /// another manager's self-check, or null; then at once where no other manager is known of, or too many wait
-    /// already: as many as may wait for certificates (`config::max_waiters`, and of one client
+    /// into after half a second; where it can't be read, or told nothing for a while, this takes five seconds. Where
+    /// there is none: the answer to another manager's self-check, or null; then at once where no other manager is known
+    /// of, or too many wait already: as many as may wait for certificates (`config::max_waiters`, and of one client
     /// `max_waiters_per_client`), counted apart.
     boost::asio::awaitable<certificate_ptr> async_find_challenge(
         std::string server_name, std::optional<boost::asio::ip::address> client_address = std::nullopt);

@@ -241,6 +241,7 @@ private:
     asio::awaitable<std::unique_ptr<store::lock>> try_lock_orders(std::string host, std::optional<error>& failure);
     asio::awaitable<std::optional<std::string>> load_certificate(std::string host);
     asio::awaitable<std::optional<certificate_record>> stored_certificate(std::string host, bool tell_of_damage);
+    bool has_lost_lock(const std::string& host) const;
     void refuse_if_lock_lost(const std::string& host) const;
     asio::awaitable<void> reload_order(std::string host);
     asio::awaitable<void> heed_others(std::shared_ptr<issuance> running);
@@ -265,15 +266,17 @@ private:
     // shared_challenges.cpp
     asio::awaitable<void> publish_challenge(std::string host, challenge c, std::string key_authorization);
     asio::awaitable<void> erase_challenge(std::string host, std::shared_ptr<const store::lock> lock);
+    bool is_answered(const std::string& host, const std::string& value) const;
     void take_challenge(const std::string& host, const std::string& value);
     void drop_challenge(const std::string& host);
     asio::awaitable<void> wait_for_challenge(
         std::function<bool()> is_there, std::string key, std::optional<asio::ip::address> client);
     asio::awaitable<void> look_for_challenge(std::function<bool()> is_there);
     bool is_heard() const;
-    asio::awaitable<bool> read_challenges();
-    asio::awaitable<void> read_challenge(std::string key);
-    asio::awaitable<void> rest_from_reading(slots::lease turn);
+    asio::awaitable<bool> challenges_read();
+    asio::awaitable<void> read_challenges(std::shared_ptr<store> where);
+    asio::awaitable<bool> read_challenge(std::shared_ptr<store> where, std::string key);
+    void note_challenge(const std::string& key);
     asio::awaitable<void> hear_of_challenge(std::function<bool()> is_there);
 
     // shared_values.cpp

@@ -22,10 +22,8 @@ public:
     certificate_ptr find_default() const noexcept override;
     certificate_ptr find_challenge(std::string_view server_name) const noexcept override;
     http_challenge_ptr find_http_challenge(std::string_view token) const noexcept override;
+    bool is_pending(std::string_view server_name) const noexcept override;
     bool learns_challenges() const noexcept override { return is_shared; }
-
-    /// Whether a tls-alpn-01 challenge is.
-    bool is_pending(std::string_view server_name) const noexcept;
 
     certificate_index certificates;
     /// The application's own; they come first.

@@ -120,6 +120,7 @@ void manager::core::take_change(const store_change& c)
         look_after_orders();
         wake();
     }
+    note_challenge(c.key);
     if (c.what == store_change::kind::saved)
         take_saved(c.key, c.value);
     else if (c.what == store_change::kind::erased)

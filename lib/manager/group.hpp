@@ -1,7 +1,5 @@
 #pragma once
 
-#include "transport/slots.hpp"
-
 #include <acme/error.hpp>
 #include <acme/manager.hpp>
 #include <acme/store.hpp>
@@ -32,10 +30,14 @@ struct challenge_readings
 {
     /// What is waited for, by key; an empty one stands for all.
     std::multiset<std::string> wanted;
-    slots turn{1};
+    bool is_active = false;
+    /// How many there were.
     std::size_t begun = 0;
+    std::size_t ended = 0;
     /// Whether the last one has read all that was wanted.
     bool complete = false;
+    /// The keys that were heard of since the last load began.
+    std::set<std::string> heard;
 };
 
 /// How long a refresh that is due is left to the manager whose turn it is.

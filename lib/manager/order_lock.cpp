@@ -81,10 +81,15 @@ asio::awaitable<std::unique_ptr<store::lock>> manager::core::try_lock_orders(
 }
 
 // Somebody else may be ordering the certificate.
-void manager::core::refuse_if_lock_lost(const std::string& host) const
+bool manager::core::has_lost_lock(const std::string& host) const
 {
     const auto lock = group_.locks.find(host);
-    if (lock != group_.locks.end() && !lock->second->held())
+    return lock != group_.locks.end() && !lock->second->held();
+}
+
+void manager::core::refuse_if_lock_lost(const std::string& host) const
+{
+    if (has_lost_lock(host))
         throw error(make_error_code(errc::lock_lost), step);
 }
 

@@ -141,12 +141,22 @@ asio::awaitable<void> manager::core::erase_challenge(std::string host, std::shar
     }
 }
 
+// Whether that is, still: an order of this manager's own has an answer in the same place.
+bool manager::core::is_answered(const std::string& host, const std::string& value) const
+{
+    const auto known = group_.challenges.find(host);
+    if (known == group_.challenges.end() || known->second.value != value)
+        return false;
+    const auto& c = known->second;
+    return c.answer ? index_->challenges.find(host) == c.answer
+                    : index_->http_challenges.find(c.token) == c.http_answer;
+}
+
 void manager::core::take_challenge(const std::string& host, const std::string& value)
 {
-    // Here it is answered already.
-    if (auto running = issuances_.find(host); running != issuances_.end() && running->second->ordering)
-        return;
-    if (auto known = group_.challenges.find(host); known != group_.challenges.end() && known->second.value == value)
+    const auto running = issuances_.find(host);
+    const bool is_own = running != issuances_.end() && running->second->ordering && !has_lost_lock(host);
+    if (is_own || is_answered(host, value))
         return;
     drop_challenge(host);
     const auto r = decode(value);
@@ -187,7 +197,10 @@ void manager::core::drop_challenge(const std::string& host)
 asio::awaitable<certificate_ptr> manager::core::find_challenge(
     std::string server_name, std::optional<asio::ip::address> client)
 {
-    auto is_there = [this, server_name] { return index_->find_challenge(server_name) != nullptr; };
+    // Among others the manager's own self-check waits for its answer as theirs do: an order may have begun elsewhere.
+    auto is_there = [this, server_name] {
+        return group_.nodes.empty() ? index_->find_challenge(server_name) != nullptr : index_->is_pending(server_name);
+    };
     const auto host = normalize_host_name(server_name);
     if (host)
         co_await wait_for_challenge(is_there, keys_.challenge(*host), client);
@@ -209,8 +222,7 @@ asio::awaitable<http_challenge_ptr> manager::core::find_http_challenge(
 asio::awaitable<void> manager::core::wait_for_challenge(
     std::function<bool()> is_there, std::string key, std::optional<asio::ip::address> client)
 {
-    const bool may_have_others = group_.cut_off || group_.is_behind || !group_.nodes.empty();
-    if (!group_.changes || !may_have_others || stopped_ || is_there() || challenge_waiters_ >= options_.max_waiters)
+    if (!group_.changes || stopped_ || is_there() || challenge_waiters_ >= options_.max_waiters)
         co_return;
     const counted here(challenge_waiters_);
     const counted_client of_client(client_challenge_waiters_, client ? client_key(*client) : std::string());
@@ -225,11 +237,12 @@ asio::awaitable<void> manager::core::wait_for_challenge(
 // Until it is there, or the store is seen to have none: it is in the store before the CA is told.
 asio::awaitable<void> manager::core::look_for_challenge(std::function<bool()> is_there)
 {
-    if (is_heard())
+    // Of those who are not known nothing will be heard.
+    if (is_heard() && !group_.nodes.empty())
         co_await options_.clock->async_wait(usual_wait);
     bool all_seen = false;
-    while (!all_seen && !is_there())
-        all_seen = co_await read_challenges();
+    while (!all_seen && !stopped_ && !is_there())
+        all_seen = co_await challenges_read();
 }
 
 // What has changed in the store is told here.
@@ -238,41 +251,72 @@ bool manager::core::is_heard() const
     return !group_.cut_off && !group_.is_behind;
 }
 
-// Once for all that wait for their turn. True where all that is wanted was read since this was called, and from the
-// common store, not from what another one remembers of it.
-asio::awaitable<bool> manager::core::read_challenges()
+// True where all that is wanted was read since this was called, and from the common store, not from what another one
+// remembers of it.
+asio::awaitable<bool> manager::core::challenges_read()
 {
     auto& readings = challenge_readings_;
-    const auto begun = readings.begun;
-    auto turn = co_await readings.turn.async_acquire();
-    if (readings.begun != begun)
-        co_return readings.complete;
-    ++readings.begun;
-    readings.complete = false;
-    try {
-        const auto pending = co_await store_->async_list(keys_.challenge({}));
-        for (const auto& key : pending)
-            if (readings.wanted.contains(key) || readings.wanted.contains(every_challenge))
-                co_await read_challenge(key);
-        readings.complete = is_heard();
-    } catch (const error& e) {
-        if (e.code() == asio::error::operation_aborted)
-            throw;
+    const auto enough = readings.begun + 1;
+    while (readings.ended < enough && !stopped_) {
+        if (!std::exchange(readings.is_active, true))
+            spawn(read_challenges(store_));
+        co_await challenge_news_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
-    spawn(rest_from_reading(std::move(turn)));
     co_return readings.complete;
 }
 
-asio::awaitable<void> manager::core::read_challenge(std::string key)
+// Once for all that wait, whoever of them goes meanwhile; and not again for a while.
+asio::awaitable<void> manager::core::read_challenges(std::shared_ptr<store> where)
 {
-    const auto value = co_await store_->async_load(key);
-    if (value)
-        take_saved(key, *value);
+    auto& readings = challenge_readings_;
+    const std::shared_ptr<const void> at_end(nullptr, [this](const void*) {
+        challenge_readings_.is_active = false;
+        challenge_news_.cancel();
+    });
+    ++readings.begun;
+    bool complete = is_heard();
+    try {
+        const auto pending = co_await where->async_list(keys_.challenge({}));
+        for (const auto& key : pending)
+            if (readings.wanted.contains(key) || readings.wanted.contains(every_challenge))
+                complete = co_await read_challenge(where, key) && complete;
+        complete = complete && is_heard();
+    } catch (const error& e) {
+        if (e.code() == asio::error::operation_aborted)
+            throw;
+        complete = false;
+    }
+    readings.complete = complete;
+    readings.ended = readings.begun;
+    challenge_news_.cancel();
+    co_await options_.clock->async_wait(between_readings);
 }
 
-asio::awaitable<void> manager::core::rest_from_reading(slots::lease)
+// False where more than that was heard of it meanwhile.
+asio::awaitable<bool> manager::core::read_challenge(std::shared_ptr<store> where, std::string key)
 {
-    co_await options_.clock->async_wait(between_readings);
+    auto& readings = challenge_readings_;
+    readings.heard.clear();
+    std::optional<std::string> value;
+    try {
+        value = co_await where->async_load(key);
+    } catch (const error& e) {
+        // Of what is damaged nothing is known.
+        if (!is_unusable(e))
+            throw;
+    }
+    if (readings.heard.contains(key))
+        co_return false;
+    if (value)
+        take_saved(key, *value);
+    co_return true;
+}
+
+// What is loaded at the same time may be older.
+void manager::core::note_challenge(const std::string& key)
+{
+    if (challenge_readings_.is_active && key.starts_with(keys_.challenge({})))
+        challenge_readings_.heard.insert(key);
 }
 
 asio::awaitable<void> manager::core::hear_of_challenge(std::function<bool()> is_there)

@@ -75,9 +75,11 @@ handshake_state switch_to_challenge(SSL* tls, SSL_CTX* context, const certificat
 
 handshake_state answer_validation(SSL* tls, const hook& h, handshake_state before) noexcept
 {
-    auto answer = h.certificates->find_challenge(server_name(tls));
-    if (!answer && before.what == handshake_state::kind::may_wait && h.certificates->learns_challenges())
+    const auto name = server_name(tls);
+    if (before.what == handshake_state::kind::may_wait && h.certificates->learns_challenges() &&
+        !h.certificates->is_pending(name))
         return {handshake_state::kind::awaits_challenge, 0};
+    auto answer = h.certificates->find_challenge(name);
     if (!answer)
         return handshake_state::refuse(SSL_AD_NO_APPLICATION_PROTOCOL);
     return switch_to_challenge(tls, h.challenge_context.get(), *answer);
