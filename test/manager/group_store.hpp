@@ -8,6 +8,8 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -51,8 +53,13 @@ public:
     bool cut = false;
     /// How many turns of the thread an operation takes.
     int turns = 1;
+    /// Nothing is heard of what comes through other doors.
+    bool deaf = false;
     /// What is heard waits for `deliver`.
     bool late = false;
+    /// What is listed or loaded while it is there arrives once it is cancelled.
+    std::shared_ptr<boost::asio::steady_timer> way_back;
+    std::set<std::string> damaged;
     std::vector<std::string> log;
 
     void deliver()
@@ -92,6 +99,8 @@ public:
 
     void hear(const store_change& c)
     {
+        if (deaf)
+            return;
         if (cut)
             missed_.push_back(c);
         else if (late)
@@ -104,7 +113,11 @@ public:
     {
         co_await begin("load " + key);
         const auto found = common_->objects.find(key);
-        co_return found == common_->objects.end() ? std::nullopt : std::make_optional(found->second);
+        auto value = found == common_->objects.end() ? std::nullopt : std::make_optional(found->second);
+        co_await arrive();
+        if (damaged.contains(key))
+            throw error(make_error_code(errc::damaged_state), "the test's store", key);
+        co_return value;
     }
     boost::asio::awaitable<void> async_save(std::string key, std::string value) override
     {
@@ -123,6 +136,7 @@ public:
         for (const auto& [key, value] : common_->objects)
             if (key.starts_with(prefix))
                 keys.push_back(key);
+        co_await arrive();
         co_return keys;
     }
     boost::asio::awaitable<std::unique_ptr<lock>> async_lock(std::string name) override
@@ -219,6 +233,12 @@ private:
         if (cut)
             throw error(make_error_code(boost::asio::error::connection_refused), "the test's store", what);
         log.push_back(std::move(what));
+    }
+    boost::asio::awaitable<void> arrive()
+    {
+        boost::system::error_code ec;
+        if (const auto wait = way_back)
+            co_await wait->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
     }
     void check(const lock& guard)
     {

@@ -98,51 +98,6 @@ BOOST_FIXTURE_TEST_CASE(a_guess_waits_until_the_store_is_seen_to_have_no_such_ch
     BOOST_TEST((clock->elapsed() - later >= seconds(5)));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_challenge_is_found_once_the_store_can_be_read_again, pair_with_doors)
-{
-    const std::string host = "a.example.com";
-    second_door->late = true;
-    second_door->cut = true;
-    network->decide = [&](std::size_t, const https_request& r) {
-        return r.url.ends_with("/tls-alpn-01") ? scripted_transport::fate::hang : scripted_transport::fate::deliver;
-    };
-    const auto asked_for_it = ask(host);
-    run_until([&] { return common->objects.contains(keys.challenge(host)); });
-    const auto o = start(second.manager->async_find_challenge(host));
-    pass(seconds(3));
-    BOOST_TEST(!o->done);
-    second_door->cut = false;
-    BOOST_TEST(wait(o));
-    BOOST_TEST(!asked_for_it->done);
-}
-
-// Of a hundred that are pending.
-BOOST_FIXTURE_TEST_CASE(only_what_is_asked_for_is_read, pair_with_doors)
-{
-    second_door->late = true;
-    const std::string value = R"({"type":"tls-alpn-01","token":")" + std::string(43, 't') +
-        R"(","key_authorization":")" + std::string(43, 't') + "." + std::string(43, 'k') + R"("})";
-    for (int n = 0; n != 100; ++n)
-        common->change(keys.challenge(host_number(n)), value);
-    second_door->log.clear();
-    BOOST_TEST(wait(start(second.manager->async_find_challenge(host_number(7)))));
-    BOOST_TEST(second_door->log.size() == 2U, second_door->log.size());
-}
-
-BOOST_FIXTURE_TEST_CASE(a_challenge_that_is_told_again_keeps_its_answer, pair_with_doors)
-{
-    const std::string value = R"({"type":"tls-alpn-01","token":")" + std::string(43, 't') +
-        R"(","key_authorization":")" + std::string(43, 't') + "." + std::string(43, 'k') + R"("})";
-    const auto key = keys.challenge("a.example.com");
-    common->change(key, value);
-    settle();
-    const auto first = second.manager->credentials()->find_challenge("a.example.com");
-    BOOST_TEST(first);
-    common->change(key, value);
-    settle();
-    BOOST_TEST(second.manager->credentials()->find_challenge("a.example.com") == first);
-}
-
 BOOST_FIXTURE_TEST_CASE(many_guesses_at_a_time_cost_the_store_little, pair_with_doors)
 {
     second_door->log.clear();

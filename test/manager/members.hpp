@@ -74,6 +74,7 @@ public:
 
     void use(std::shared_ptr<store> where) { home_.await(manager->async_use_store(std::move(where))); }
     outcome_ptr ask(std::string host) { return home_.start(manager->async_get_certificate(std::move(host))); }
+    outcome_ptr ask(client_hello hello) { return home_.start(manager->async_get_certificate(std::move(hello))); }
     certificate_ptr get(std::string host) { return home_.wait(ask(std::move(host))); }
     error refusal(std::string host) { return home_.wait_refused(ask(std::move(host))); }
     certificate_ptr served(std::string_view host) const { return manager->credentials()->find(host); }
