@@ -183,6 +183,7 @@ BOOST_AUTO_TEST_CASE(a_list_from_before_the_store_was_back_settles_nothing)
     second_door->interrupt();
     second_door->cut = false;
     settle();
+    second_door->log.clear();
     hold_up();
     const auto validation = validate(host);
     run_until([&] { return lists() > 0; });
