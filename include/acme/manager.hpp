@@ -217,10 +217,10 @@ public:
 
     /// The certificate that answers a tls-alpn-01 validation which has come here: one that is pending or, on a store
     /// shared with other managers, becomes known, since a CA may be faster than the store's word. The store is looked
-    /// into after half a second; where it can't be read, or told nothing for a while, this takes five seconds. Where
-    /// there is none: the answer to another manager's self-check, or null; then at once where no other manager is known
-    /// of, or too many wait already: as many as may wait for certificates (`config::max_waiters`, and of one client
-    /// `max_waiters_per_client`), counted apart.
+    /// into after half a second, or at once where no other manager is known of; where it can't be read, or told nothing
+    /// for a while, this takes five seconds. Where there is none: the answer to another manager's self-check, or null;
+    /// then at once where too many wait already: as many as may wait for certificates (`config::max_waiters`, and of
+    /// one client `max_waiters_per_client`), counted apart.
     boost::asio::awaitable<certificate_ptr> async_find_challenge(
         std::string server_name, std::optional<boost::asio::ip::address> client_address = std::nullopt);
 
