@@ -1,12 +1,12 @@
 #include "integration/clients.hpp"
+#include "integration/cluster.hpp"
 #include "integration/site.hpp"
-#include "kit/etcd.hpp"
 
 #include <acme/etcd_store.hpp>
 
 #include <boost/test/unit_test.hpp>
 
-/// Managers of one process on one etcd.
+/// Managers on one store.
 namespace acme::test {
 namespace {
 
@@ -74,6 +74,29 @@ BOOST_AUTO_TEST_CASE(clocks_that_are_minutes_apart_change_nothing)
     auto after = slow.begin(slow.certificates().async_get_certificate("clock8.example"));
     BOOST_TEST((after.wait_for(2s) == std::future_status::timeout));
     BOOST_TEST(ca.orders() == 6U);
+}
+
+// The first was there before the others, and a folder does not tell it of them.
+BOOST_AUTO_TEST_CASE(processes_on_one_folder_answer_each_others_challenges)
+{
+    const pebble ca;
+    const temporary_folder folder;
+    const auto cache = (folder / "cache").native() + "/";
+    const auto command = [&](const std::string& address) {
+        return std::vector<std::string>{example_server(), "--https", address, "--directory", ca.directory_url(),
+            "--ca-bundle", ca.ca_file().native(), "--cache", cache};
+    };
+    process first(command("127.0.0.1:" + std::to_string(ca.tls_port())));
+    BOOST_TEST_REQUIRE(first.wait_for_text("listening on https://"), first.all());
+    const reserved_port port;
+    process second(command(port.address()));
+    BOOST_TEST_REQUIRE(second.wait_for_text("listening on https://"), second.all());
+    const auto of_second = s_client("folder.example", port.number(), ca.root_file());
+    BOOST_TEST(of_second.verified, of_second.text << second.all());
+    BOOST_TEST(first.wait_for_text("validation answered for folder.example"), first.all());
+    const auto of_first = s_client("folder.example", ca.tls_port(), ca.root_file());
+    BOOST_TEST(of_first.certificate == of_second.certificate);
+    BOOST_TEST(ca.orders() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
