@@ -281,9 +281,11 @@ asio::awaitable<void> manager::core::read_challenges(std::shared_ptr<store> wher
             if (readings.wanted.contains(key) || readings.wanted.contains(every_challenge))
                 complete = co_await read_challenge(where, key) && complete;
         complete = complete && is_heard();
-    } catch (const error& e) {
+    } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted)
             throw;
+        complete = false;
+    } catch (const std::exception&) {
         complete = false;
     }
     readings.complete = complete;

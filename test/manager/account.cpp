@@ -235,7 +235,8 @@ BOOST_AUTO_TEST_CASE(a_cancelled_registration_ends_at_every_moment)
         o->cancel.emit(boost::asio::cancellation_type::terminal);
         w.run_until([&] { return o->done; });
         BOOST_TEST((!o->failure || o->code() == boost::asio::error::operation_aborted));
-        BOOST_TEST((!o->failure || o->refused()));
+        // What has not begun, newer Asio ends by itself.
+        BOOST_TEST((!o->failure || turns == 0 || o->refused()));
         BOOST_TEST(w.get("a.example.com"));
         BOOST_TEST(w.ca.state().accounts.size() == 1U);
     }
