@@ -145,31 +145,24 @@ BOOST_AUTO_TEST_CASE(what_is_too_large_is_refused)
     BOOST_TEST(s.ask(flood).starts_with("HTTP/1.1 413 "));
 }
 
-std::chrono::milliseconds time_to_end(running& s, bench& b, std::string octets)
-{
-    auto started = std::chrono::steady_clock::now();
-    b.run(talk_tls(s.port(), std::move(octets), "serve.example"));
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
-}
-
 BOOST_AUTO_TEST_CASE(slow_clients_are_given_up)
 {
+    using limit = serve_options::duration serve_options::*;
+    const auto part_of_body = request("/", "Content-Length: 10\r\n", "POST") + "123";
+    const std::pair<limit, std::string> rows[] = {{&serve_options::handshake_timeout, ""},
+        {&serve_options::header_timeout, "GET / HTT"}, {&serve_options::body_timeout, part_of_body},
+        {&serve_options::idle_timeout, request("/")}};
     bench b;
     b.run(b.certificates().async_get_certificate(std::string("serve.example")));
-    auto options = quick();
-    options.handshake_timeout = 200ms;
-    options.header_timeout = 200ms;
-    options.idle_timeout = 1500ms;
-    options.body_timeout = 700ms;
-    running s(b, options);
-    auto started = std::chrono::steady_clock::now();
-    BOOST_TEST(b.run(talk_tcp(s.port(), "")) == "");
-    BOOST_TEST((std::chrono::steady_clock::now() - started < 1s));
-    BOOST_TEST(time_to_end(s, b, "GET / HTT").count() < 1000);
-    auto body = time_to_end(s, b, request("/", "Content-Length: 10\r\n", "POST") + "123");
-    BOOST_TEST((body >= 600ms && body < 1400ms));
-    auto idle = time_to_end(s, b, request("/"));
-    BOOST_TEST((idle >= 1400ms && idle < 6s));
+    for (const auto& [short_one, octets] : rows) {
+        auto options = quick();
+        options.handshake_timeout = options.header_timeout = options.body_timeout = options.idle_timeout = 1h;
+        options.*short_one = 300ms;
+        running s(b, options);
+        const auto started = std::chrono::steady_clock::now();
+        b.run(octets.empty() ? talk_tcp(s.port(), "") : talk_tls(s.port(), octets, "serve.example"));
+        BOOST_TEST((std::chrono::steady_clock::now() - started >= 300ms), octets);
+    }
 }
 
 asio::awaitable<void> drip(std::uint16_t port, bool& closed)
@@ -195,10 +188,8 @@ BOOST_AUTO_TEST_CASE(a_header_that_drips_in_has_one_time_limit_for_all)
     options.header_timeout = 300ms;
     running s(b, options);
     bool closed = false;
-    auto started = std::chrono::steady_clock::now();
     b.run(drip(s.http_port(), closed));
     BOOST_TEST(closed);
-    BOOST_TEST((std::chrono::steady_clock::now() - started < 3s));
 }
 
 BOOST_AUTO_TEST_CASE(http_is_redirected_to_the_https_port)
@@ -233,7 +224,7 @@ BOOST_AUTO_TEST_CASE(failed_handshakes_are_reported_and_validations_are_not)
     b.certificates().set_hosts({});
     client_offer offer("denied.example");
     b.run(connect_tls(s.port(), offer));
-    b.run(pause(20ms));
+    b.wait_for([&] { return !s.errors.empty(); });
     BOOST_TEST_REQUIRE(s.errors.size() == 1U);
     BOOST_TEST((s.errors[0].code == make_error_code(errc::host_not_allowed)));
     BOOST_TEST(s.errors[0].host == "denied.example");
@@ -242,15 +233,15 @@ BOOST_AUTO_TEST_CASE(failed_handshakes_are_reported_and_validations_are_not)
 BOOST_AUTO_TEST_CASE(the_end_of_the_manager_ends_the_server_after_the_requests_under_way)
 {
     bench b;
-    running s(b);
+    auto options = quick();
+    options.shutdown_grace = 1h;
+    running s(b, options);
     BOOST_TEST(has(s.ask(request("/", close_after)), "hello /"));
     auto slow = begin(b, talk_tls(s.port(), request("/slow"), "serve.example"));
     auto idle = begin(b, talk_tls(s.port(), request("/"), "serve.example"));
     b.wait_for([&] { return s.asked("/slow") == 1 && s.asked("/") == 2; });
-    auto started = std::chrono::steady_clock::now();
     b.run(b.certificates().async_shutdown());
     s.wait();
-    BOOST_TEST((std::chrono::steady_clock::now() - started < 1800ms));
     BOOST_TEST(!s.end->code);
     b.wait_for([&] { return slow->done() && idle->done(); });
     BOOST_TEST_REQUIRE((slow->value && idle->value));
@@ -270,8 +261,7 @@ BOOST_AUTO_TEST_CASE(cancellation_ends_the_server_and_what_takes_too_long)
     auto started = std::chrono::steady_clock::now();
     asio::post(b.io, [&] { s.stop.emit(asio::cancellation_type::terminal); });
     s.wait();
-    auto took = std::chrono::steady_clock::now() - started;
-    BOOST_TEST((took >= 250ms && took < 1800ms));
+    BOOST_TEST((std::chrono::steady_clock::now() - started >= 300ms));
     BOOST_TEST((s.end->code == asio::error::operation_aborted));
     b.wait_for([&] { return got->done(); });
     BOOST_TEST((got->value && got->value->empty()));
@@ -280,14 +270,14 @@ BOOST_AUTO_TEST_CASE(cancellation_ends_the_server_and_what_takes_too_long)
 BOOST_AUTO_TEST_CASE(a_waiting_handshake_does_not_hold_the_end_up)
 {
     bench b;
-    running s(b);
+    auto options = quick();
+    options.shutdown_grace = 1h;
+    running s(b, options);
     b.ca->open = false;
     auto client = begin(b, connect_tls(s.port(), client_offer("waits.example")));
     b.wait_for([&] { return b.ca->waiting > 0; });
-    auto started = std::chrono::steady_clock::now();
     asio::post(b.io, [&] { s.stop.emit(asio::cancellation_type::terminal); });
     s.wait();
-    BOOST_TEST((std::chrono::steady_clock::now() - started < 1s));
     b.wait_for([&] { return client->done(); });
 }
 
@@ -319,17 +309,18 @@ BOOST_AUTO_TEST_CASE(more_connections_than_allowed_wait_for_their_turn)
     auto options = quick();
     options.max_connections = 2;
     options.max_connections_per_client = 2;
-    options.idle_timeout = 400ms;
+    options.handshake_timeout = 1h;
     running s(b, options);
-    b.run(b.certificates().async_get_certificate(std::string("serve.example")));
-    auto first = begin(b, talk_tls(s.port(), request("/1"), "serve.example"));
-    auto another = begin(b, talk_tls(s.port(), request("/1"), "serve.example"));
-    b.wait_for([&] { return s.asked("/1") == 2; });
-    auto started = std::chrono::steady_clock::now();
-    BOOST_TEST(has(s.ask(request("/2", close_after)), "hello /2"));
-    BOOST_TEST((std::chrono::steady_clock::now() - started > 200ms));
-    b.wait_for([&] { return first->done() && another->done(); });
-    BOOST_TEST((first->value && has(*first->value, "hello /1")));
+    tcp::socket first(b.io), another(b.io);
+    for (auto* each : {&first, &another})
+        b.run(connect_tcp(*each, s.port()));
+    auto third = begin(b, talk_tls(s.port(), request("/", close_after), "serve.example"));
+    b.run(pause(200ms));
+    BOOST_TEST(s.asked("/") == 0);
+    BOOST_TEST(b.ca->orders == 0U);
+    first.close();
+    b.wait_for([&] { return third->done(); });
+    BOOST_TEST((third->value && has(*third->value, "hello /")));
 }
 
 // All descriptors of the process, for a while.
