@@ -12,16 +12,18 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t body_size = 8 * 1024 * 1024;
 
-// Returns how many octets there were; for a while it takes that many in a second, then what it gets.
-asio::awaitable<std::size_t> read_slowly(std::uint16_t port, double in_a_second, steady_clock::duration while_)
+// Returns how many octets there were; for a while it takes that many in a second, then what it gets. The system takes
+// up to `held` in its place, if that is not 0.
+asio::awaitable<std::size_t> read_slowly(
+    std::uint16_t port, double in_a_second, steady_clock::duration while_, int held = 0)
 {
     asio::ssl::context context(asio::ssl::context::tls_client);
     asio::ssl::stream<tcp::socket> stream(co_await asio::this_coro::executor, context);
     SSL_set_tlsext_host_name(stream.native_handle(), "serve.example");
     auto& socket = stream.next_layer();
     socket.open(tcp::v4());
-    // What the system takes in the client's place does not count.
-    socket.set_option(tcp::socket::receive_buffer_size(64 * 1024));
+    if (held != 0)
+        socket.set_option(tcp::socket::receive_buffer_size(held));
     const tcp::endpoint server(asio::ip::address_v4::loopback(), port);
     co_await socket.async_connect(server, asio::use_awaitable);
     co_await stream.async_handshake(asio::ssl::stream_base::client, asio::use_awaitable);
@@ -68,16 +70,16 @@ BOOST_AUTO_TEST_SUITE(slow_readers)
 
 BOOST_AUTO_TEST_CASE(a_response_may_take_as_long_as_the_client_goes_on_taking_it)
 {
-    large t(1500ms);
+    large t(5s);
     const auto begun = steady_clock::now();
-    BOOST_TEST(t.b.run(read_slowly(t.s.port(), body_size / 3, 1h)) > body_size);
-    BOOST_TEST((steady_clock::now() - begun > 2500ms));
+    BOOST_TEST(t.b.run(read_slowly(t.s.port(), body_size / 8, 1h)) > body_size);
+    BOOST_TEST((steady_clock::now() - begun > 7s));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_takes_a_response_in_drips_is_cut_off)
 {
     large t(300ms);
-    const auto got = t.b.run(read_slowly(t.s.port(), 20'000, 1s));
+    const auto got = t.b.run(read_slowly(t.s.port(), 20'000, 1s, 64 * 1024));
     BOOST_TEST(got > 0U);
     BOOST_TEST(got < body_size);
 }
