@@ -93,7 +93,9 @@ BOOST_AUTO_TEST_CASE(connections_are_drained_and_closed_in_tlss_own_way)
 {
     bench b;
     gate g(b.io);
-    running s(b, quick(), [&g](const http_request& r) { return g(r); });
+    auto options = quick();
+    options.shutdown_grace = 1h;
+    running s(b, options, [&g](const http_request& r) { return g(r); });
     const auto port = s.port(), http_port = s.http_port();
     visitor busy(b, s), sending(b, s), idle(b, s), silent(b, s);
     sending.say(request("/", "Content-Length: 5\r\n", "POST") + "12");
@@ -137,6 +139,7 @@ BOOST_AUTO_TEST_CASE(a_full_server_stops_listening_before_its_connections_end)
     gate g(b.io);
     auto options = quick();
     options.max_connections = options.max_connections_per_client = 2;
+    options.shutdown_grace = 1h;
     running s(b, options, [&g](const http_request& r) { return g(r); });
     const auto port = s.port();
     visitor one(b, s), another(b, s);
