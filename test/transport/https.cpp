@@ -6,6 +6,8 @@
 #include <boost/asio/write.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <sys/ioctl.h>
+
 using namespace acme;
 using namespace acme::test;
 using namespace std::chrono_literals;
@@ -114,7 +116,7 @@ BOOST_AUTO_TEST_CASE(waiting_for_a_connection_is_within_the_time_limit)
     wire w;
     w.options.max_connections = 1;
     w.options.exchange_timeout = 300ms;
-    w.serve([&](tls_stream&, std::size_t) -> asio::awaitable<void> { co_await pause(10s); });
+    w.serve([&](tls_stream&, std::size_t) -> asio::awaitable<void> { co_await pause(1h); });
     std::size_t timed_out = 0;
     for (int i = 0; i < 5; ++i)
         asio::co_spawn(w.io, w.get(), [&](std::exception_ptr e, https_response) {
@@ -124,9 +126,9 @@ BOOST_AUTO_TEST_CASE(waiting_for_a_connection_is_within_the_time_limit)
                 timed_out += failure.code() == errc::timed_out ? 1 : 0;
             }
         });
-    const auto start = std::chrono::steady_clock::now();
     w.run_until([&] { return timed_out == 5; });
-    BOOST_TEST((std::chrono::steady_clock::now() - start < 2s));
+    // They were not given the time one after the other.
+    BOOST_TEST(w.server->connections < 5u);
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_that_was_closed_while_idle_is_replaced_before_it_is_used)
@@ -285,11 +287,9 @@ BOOST_AUTO_TEST_CASE(a_slow_or_silent_peer_runs_into_the_time_limit)
                 co_await pause(50ms);
             }
         });
-        const auto start = std::chrono::steady_clock::now();
         const auto e = w.failure_of(w.get());
         BOOST_REQUIRE(e);
         BOOST_TEST(e->code() == errc::timed_out);
-        BOOST_TEST((std::chrono::steady_clock::now() - start < 2s));
     }
 }
 
@@ -297,13 +297,12 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_stalls_runs_into_the_connect_limit)
 {
     wire w;
     w.options.connect_timeout = 300ms;
-    w.serve([&](tls_stream&, std::size_t) -> asio::awaitable<void> { co_await pause(30s); });
+    w.options.exchange_timeout = 1h;
+    w.serve([&](tls_stream&, std::size_t) -> asio::awaitable<void> { co_await pause(1h); });
     w.server->plain = true;
-    const auto start = std::chrono::steady_clock::now();
     const auto e = w.failure_of(w.get());
     BOOST_REQUIRE(e);
     BOOST_TEST(e->code() == errc::timed_out);
-    BOOST_TEST((std::chrono::steady_clock::now() - start < 2s));
 }
 
 BOOST_AUTO_TEST_CASE(compressed_answers_are_refused)
@@ -376,16 +375,24 @@ BOOST_AUTO_TEST_CASE(answers_that_do_not_keep_the_connection_are_respected)
 
 BOOST_AUTO_TEST_CASE(octets_that_come_while_idle_end_the_connection)
 {
+    bool idle = false;
+    bool arrived = false;
     wire w;
     w.serve([&](tls_stream& s, std::size_t) -> asio::awaitable<void> {
         co_await w.server->async_read_request(s);
         co_await write(s, http_answer("{}"));
-        co_await pause(50ms);
+        while (!idle)
+            co_await pause(1ms);
         co_await write(s, http_answer("{\"forged\":true}"));
-        co_await pause(10s);
+        // Until the client's system has acknowledged them.
+        for (int left = 1; left != 0; ::ioctl(s.next_layer().native_handle(), TIOCOUTQ, &left))
+            co_await pause(1ms);
+        arrived = true;
+        co_await pause(1h);
     });
     BOOST_TEST(w.run(w.get()).body == "{}");
-    w.run_for(150ms);
+    idle = true;
+    w.run_until([&] { return arrived; });
     BOOST_TEST(w.run(w.get()).body == "{}");
     BOOST_TEST(w.server->connections == 2u);
 }

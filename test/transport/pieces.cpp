@@ -75,12 +75,12 @@ BOOST_AUTO_TEST_CASE(places_are_given_in_the_order_of_asking)
             order.push_back(i);
             held.push_back(std::move(l));
         });
-    io.run_for(20ms);
+    io.poll();
     BOOST_TEST(order.size() == 2u);
     while (!held.empty()) {
         held.erase(held.begin());
         io.restart();
-        io.run_for(20ms);
+        io.poll();
     }
     BOOST_TEST(order == (std::vector<int>{0, 1, 2, 3, 4}), boost::test_tools::per_element());
     BOOST_TEST(places.unused());
@@ -102,16 +102,17 @@ BOOST_AUTO_TEST_CASE(who_gives_up_waiting_loses_no_place)
     asio::co_spawn(io, places.async_acquire(std::chrono::steady_clock::now() + 20ms),
         [&](std::exception_ptr e, slots::lease l) { late = !e && !l; });
     asio::co_spawn(io, places.async_acquire(), [&](std::exception_ptr, slots::lease l) { last = std::move(l); });
-    io.run_for(10ms);
+    io.poll();
     signal.emit(asio::cancellation_type::terminal);
-    io.restart();
-    io.run_for(50ms);
+    io.poll();
     BOOST_TEST(cancelled);
+    while (!late && io.run_one_for(30s) != 0) {
+    }
     BOOST_TEST(late);
     BOOST_TEST(!last);
     first = slots::lease();
     io.restart();
-    io.run_for(20ms);
+    io.poll();
     BOOST_TEST(!!last);
     last = slots::lease();
     BOOST_TEST(places.unused());
@@ -136,15 +137,19 @@ BOOST_AUTO_TEST_CASE(the_systems_clock_waits_and_can_be_cancelled)
 {
     asio::io_context io;
     const auto clock = system_clock();
-    BOOST_TEST((std::chrono::abs(clock->now() - std::chrono::system_clock::now()) < 1s));
+    const auto before = std::chrono::system_clock::now();
+    const auto told = clock->now();
+    BOOST_TEST((before <= told && told <= std::chrono::system_clock::now()));
     asio::cancellation_signal signal;
     bool waited = false;
     bool cancelled = false;
     asio::co_spawn(io, clock->async_wait(20ms), [&](std::exception_ptr e) { waited = !e; });
     asio::co_spawn(io, clock->async_wait(1h),
         asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) { cancelled = e != nullptr; }));
-    io.run_for(100ms);
+    while (!waited && io.run_one_for(30s) != 0) {
+    }
     BOOST_TEST(waited);
+    BOOST_TEST(!cancelled);
     signal.emit(asio::cancellation_type::terminal);
     io.run();
     BOOST_TEST(cancelled);
