@@ -36,24 +36,19 @@ bench::~bench() = default;
 
 void bench::run(asio::awaitable<void> operation)
 {
-    std::exception_ptr failure;
-    bool done = false;
-    asio::co_spawn(io, std::move(operation), [&](std::exception_ptr e) {
-        failure = e;
-        done = true;
-    });
-    run_until(done);
-    if (failure)
-        std::rethrow_exception(failure);
+    run([](asio::awaitable<void> all) -> asio::awaitable<bool> {
+        co_await std::move(all);
+        co_return true;
+    }(std::move(operation)));
 }
 
-void bench::run_until(const bool& done)
+void bench::run_until(const std::function<bool()>& done)
 {
     io.restart();
     auto end = std::chrono::steady_clock::now() + 60s;
-    while (!done && std::chrono::steady_clock::now() < end)
+    while (!done() && std::chrono::steady_clock::now() < end)
         io.run_one_for(1s);
-    if (!done)
+    if (!done())
         throw std::runtime_error("an operation does not end");
 }
 

@@ -59,6 +59,16 @@ public:
     std::size_t orders = 0;
 };
 
+/// What becomes of an operation in the background.
+template <class T>
+struct outcome
+{
+    std::optional<T> value;
+    std::exception_ptr failure;
+
+    bool done() const { return value || failure; }
+};
+
 /// A manager with such a CA, on a thread of the test's own. Nothing outlives the test.
 class bench
 {
@@ -72,20 +82,27 @@ public:
     template <class T>
     T run(asio::awaitable<T> operation)
     {
-        std::optional<T> result;
-        std::exception_ptr failure;
-        bool done = false;
-        asio::co_spawn(io, std::move(operation), [&](std::exception_ptr e, T value) {
-            failure = e;
-            result = std::move(value);
-            done = true;
-        });
-        run_until(done);
-        if (failure)
-            std::rethrow_exception(failure);
-        return std::move(*result);
+        const auto result = begin(std::move(operation));
+        run_until([&] { return result->done(); });
+        if (result->failure)
+            std::rethrow_exception(result->failure);
+        return std::move(*result->value);
     }
     void run(asio::awaitable<void> operation);
+
+    /// Starts it in the background.
+    template <class T>
+    std::shared_ptr<outcome<T>> begin(asio::awaitable<T> operation)
+    {
+        auto result = std::make_shared<outcome<T>>();
+        auto keep = [result](std::exception_ptr e, T value) {
+            result->failure = e;
+            if (!e)
+                result->value = std::move(value);
+        };
+        asio::co_spawn(io, std::move(operation), keep);
+        return result;
+    }
 
     manager& certificates() { return *manager_; }
     void destroy_manager() { manager_.reset(); }
@@ -98,32 +115,15 @@ public:
     void wait_for(const std::function<bool()>& condition);
 
 private:
-    void run_until(const bool& done);
+    void run_until(const std::function<bool()>& done);
 
     std::unique_ptr<manager> manager_;
-};
-
-/// What becomes of an operation in the background.
-template <class T>
-struct outcome
-{
-    std::optional<T> value;
-    std::exception_ptr failure;
-
-    bool done() const { return value || failure; }
 };
 
 template <class T>
 std::shared_ptr<outcome<T>> begin(bench& b, asio::awaitable<T> operation)
 {
-    auto result = std::make_shared<outcome<T>>();
-    auto keep = [result](std::exception_ptr e, T value) {
-        result->failure = e;
-        if (!e)
-            result->value = std::move(value);
-    };
-    asio::co_spawn(b.io, std::move(operation), keep);
-    return result;
+    return b.begin(std::move(operation));
 }
 
 asio::awaitable<void> pause(std::chrono::steady_clock::duration d);

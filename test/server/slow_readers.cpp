@@ -10,7 +10,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t body_size = 8 * 1024 * 1024;
+constexpr std::size_t body_size = 16 * 1024 * 1024;
 
 // Returns how many octets there were; for a while it takes that many in a second, then what it gets. The system takes
 // up to `held` in its place, if that is not 0.
