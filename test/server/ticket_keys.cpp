@@ -308,6 +308,8 @@ BOOST_AUTO_TEST_CASE(threads_issue_and_accept_tickets_while_keys_change)
             const int begun = now;
             resumed += shake(server.native_handle(), client.native_handle(), before.get());
             issued = begun;
+            while (now < begun + 10)
+                std::this_thread::sleep_for(1ms);
         }
         issued = std::numeric_limits<int>::max();
     };
