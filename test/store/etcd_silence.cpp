@@ -40,8 +40,7 @@ etcd_options options_for(const scripted_server& server)
 {
     etcd_options options;
     options.endpoints = {"http://" + server.address()};
-    options.request_timeout = 1s;
-    options.operation_timeout = 1s;
+    options.request_timeout = options.operation_timeout = 30s;
     return options;
 }
 
