@@ -19,6 +19,16 @@ etcd_options impatient(const std::string& address)
     return options;
 }
 
+// Each member is asked once, for as long as it takes.
+std::optional<error> failure_to_open(std::vector<std::string> endpoints)
+{
+    etcd_options options;
+    options.endpoints = std::move(endpoints);
+    options.connect_timeout = options.request_timeout = options.operation_timeout = 10min;
+    asio::thread_pool pool(1);
+    return failure_of([&] { run(async_open_etcd_store(pool.get_executor(), options)); });
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(etcd_hostile)
@@ -58,7 +68,7 @@ BOOST_AUTO_TEST_CASE(nonsense_is_an_error_that_names_the_member)
             BOOST_TEST((failed->code() == errc::store_unavailable), what << ": " << failed->what());
             BOOST_TEST(std::string(failed->what()).find(server.address()) != std::string::npos, failed->what());
         }
-        BOOST_TEST((steady_clock::now() - begin < 5s), what);
+        BOOST_TEST((steady_clock::now() - begin < 30s), what);
     }
 }
 
@@ -67,8 +77,7 @@ BOOST_AUTO_TEST_CASE(an_endless_chunked_body_is_bounded)
     const scripted_server server([&](const std::string&) {
         return scripted_server::answer(chunked + chunk(std::string(5 << 20, ' ')) + chunk(std::string(1 << 20, ' ')));
     });
-    const etcd_node node(impatient(server.address()));
-    const auto failed = failure_of([&] { run(node->async_load("a")); });
+    const auto failed = failure_to_open({"http://" + server.address()});
     BOOST_TEST((failed && failed->code() == errc::store_unavailable));
     BOOST_TEST(std::string(failed->what()).find("limit") != std::string::npos, failed->what());
 }
@@ -125,10 +134,7 @@ BOOST_AUTO_TEST_CASE(a_member_that_takes_no_requests_yet_is_passed_over, *needs_
         const etcd_node node(options);
         BOOST_TEST(run(node->async_exchange("a", std::nullopt, "1")));
         BOOST_TEST((run(opened->async_load("a")) == "1"));
-        options.endpoints.pop_back();
-        options.operation_timeout = 1s;
-        const etcd_node alone(options);
-        const auto failed = failure_of([&] { run(alone->async_load("a")); });
+        const auto failed = failure_to_open({"http://" + server.address()});
         BOOST_TEST((failed && failed->code() == errc::store_unavailable));
         BOOST_TEST(std::string(failed->what()).find(text) != std::string::npos);
     }

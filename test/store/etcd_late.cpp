@@ -1,4 +1,3 @@
-#include "crypto/base64.hpp"
 #include "store/etcd.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -14,14 +13,13 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <future>
 #include <thread>
+#include <utility>
 
 namespace acme::test {
 
 using namespace std::chrono_literals;
 using asio::ip::tcp;
-using std::chrono::steady_clock;
 
 namespace {
 
@@ -47,9 +45,18 @@ public:
 
     std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
 
-    void keep(bool all)
+    enum class mode
     {
-        asio::post(io_, asio::use_future([this, all] { keeping_ = all; })).get();
+        through,
+        // Who sent one knows at once that there is no answer: its connection ends.
+        kept,
+        // Of the first, the connection stays.
+        first_in_silence
+    };
+
+    void set(mode m)
+    {
+        asio::post(io_, asio::use_future([this, m] { mode_ = m; })).get();
     }
 
     // The answers to what was kept, the last first: the worst order.
@@ -89,7 +96,10 @@ private:
     {
         for (;;) {
             const auto l = std::make_shared<link>(co_await acceptor_.async_accept(asio::use_awaitable));
-            l->far.connect(member_);
+            boost::system::error_code refused;
+            l->far.connect(member_, refused);
+            if (refused)
+                continue;
             asio::co_spawn(io_, pump(l, l->near, l->far, true), asio::detached);
             asio::co_spawn(io_, pump(l, l->far, l->near, false), asio::detached);
         }
@@ -102,10 +112,13 @@ private:
             for (;;) {
                 const std::size_t n = co_await from.async_read_some(asio::buffer(octets), asio::use_awaitable);
                 const std::string_view piece(octets.data(), n);
-                if (requests && keeping_ && piece.starts_with("POST /v3/kv/txn"))
-                    kept_.emplace_back(piece);
-                else
+                if (!requests || mode_ == mode::through || !piece.starts_with("POST /v3/kv/txn")) {
                     co_await asio::async_write(to, asio::buffer(octets, n), asio::use_awaitable);
+                    continue;
+                }
+                kept_.emplace_back(piece);
+                if (mode_ == mode::kept || kept_.size() > 1)
+                    l->near.close();
             }
         } catch (const boost::system::system_error&) {
             l->near.close();
@@ -116,10 +129,12 @@ private:
     const tcp::endpoint member_;
     asio::io_context io_{1};
     tcp::acceptor acceptor_;
-    bool keeping_ = false;
+    mode mode_ = mode::through;
     std::vector<std::string> kept_;
     std::thread thread_;
 };
+
+using mode = slow_network::mode;
 
 // A node whose first member's network is slow; the second is the same member, directly.
 struct bench
@@ -128,21 +143,12 @@ struct bench
     {
         auto options = options_for(shared_etcd());
         options.endpoints.insert(options.endpoints.begin(), network.endpoint());
-        options.request_timeout = 300ms;
+        // The network alone ends what it keeps.
+        options.connect_timeout = options.request_timeout = options.operation_timeout = 60s;
         return options;
     }
 
-    // How many keys stand for locks.
-    std::size_t claims() const
-    {
-        const auto below = options.prefix + "/locks";
-        const std::string answer = shared_etcd().call("/v3/kv/range",
-            R"({"key":")" + base64_encode(below + "/") + R"(","range_end":")" + base64_encode(below + "0") + R"("})");
-        std::size_t count = 0;
-        for (auto at = answer.find("\"key\""); at != answer.npos; at = answer.find("\"key\"", at + 1))
-            ++count;
-        return count;
-    }
+    std::size_t claims() const { return lock_keys(options); }
 
     void deliver()
     {
@@ -157,13 +163,17 @@ struct bench
     etcd_node node{options};
 };
 
-template <class Condition>
-bool soon(Condition condition)
+// Cancels it once the network has kept what it sent.
+template <class T>
+void cancel_under_way(slow_network& network, asio::awaitable<T> operation)
 {
-    const auto end = steady_clock::now() + 5s;
-    while (!condition() && steady_clock::now() < end)
-        std::this_thread::sleep_for(2ms);
-    return condition();
+    asio::thread_pool pool(1);
+    asio::cancellation_signal cancel;
+    auto ended =
+        asio::co_spawn(pool, std::move(operation), asio::bind_cancellation_slot(cancel.slot(), asio::use_future));
+    BOOST_TEST_REQUIRE(soon([&] { return network.kept().size() == 1; }));
+    asio::post(pool, [&] { cancel.emit(asio::cancellation_type::terminal); });
+    BOOST_CHECK_THROW(ended.get(), error);
 }
 
 } // namespace
@@ -174,14 +184,8 @@ BOOST_AUTO_TEST_CASE(a_cancelled_claim_that_arrives_after_its_release_is_none)
 {
     bench b;
     const auto other = run(b.node->async_lock("keeps/the/lease"));
-    b.network.keep(true);
-    asio::thread_pool pool(1);
-    asio::cancellation_signal cancel;
-    auto claim =
-        asio::co_spawn(pool, b.node->async_lock("host"), asio::bind_cancellation_slot(cancel.slot(), asio::use_future));
-    BOOST_TEST_REQUIRE(soon([&] { return b.network.kept().size() == 1; }));
-    asio::post(pool, [&] { cancel.emit(asio::cancellation_type::terminal); });
-    BOOST_CHECK_THROW(claim.get(), error);
+    b.network.set(mode::first_in_silence);
+    cancel_under_way(b.network, b.node->async_lock("host"));
     // The turn comes once the claim before is released.
     run(b.node->async_lock("host")).reset();
     BOOST_TEST(soon([&] { return b.claims() == 1; }));
@@ -194,7 +198,7 @@ BOOST_AUTO_TEST_CASE(a_repeated_claim_that_arrives_after_its_release_is_none)
 {
     bench b;
     const auto other = run(b.node->async_lock("keeps/the/lease"));
-    b.network.keep(true);
+    b.network.set(mode::kept);
     run(b.node->async_lock("host")).reset();
     BOOST_TEST(soon([&] { return b.claims() == 1; }));
     b.deliver();
@@ -236,7 +240,7 @@ BOOST_AUTO_TEST_CASE(what_was_written_later_stays)
     for (const row& r : table) {
         bench b;
         const auto lock = run(b.node->async_lock("host"));
-        b.network.keep(true);
+        b.network.set(mode::kept);
         r.first(b.node, *lock);
         r.second(b.node, *lock);
         BOOST_TEST((run(b.node->async_load("a")) == r.at_last));
@@ -250,7 +254,7 @@ BOOST_AUTO_TEST_CASE(an_exchange_without_an_answer_is_not_repeated)
 {
     bench b;
     run(b.node->async_save("a", "1"));
-    b.network.keep(true);
+    b.network.set(mode::kept);
     const auto unknown = failure_of([&] { run(b.node->async_exchange("a", "1", "2")); });
     BOOST_TEST((unknown && unknown->code() == errc::store_unavailable));
     BOOST_TEST((run(b.node->async_load("a")) == "1"));
@@ -263,13 +267,13 @@ BOOST_AUTO_TEST_CASE(a_save_that_failed_is_not_carried_out_after_the_next)
     slow_network network(shared_etcd().address(0));
     auto options = options_for(shared_etcd());
     options.endpoints = {network.endpoint()};
-    options.operation_timeout = 300ms;
+    options.operation_timeout = 5s;
     const etcd_node node(options);
     run(node->async_save("b", "1"));
-    network.keep(true);
+    network.set(mode::kept);
     const auto failed = failure_of([&] { run(node->async_save("a", "old")); });
     BOOST_TEST((failed && failed->code() == errc::store_unavailable));
-    network.keep(false);
+    network.set(mode::through);
     run(node->async_save("b", "2"));
     BOOST_TEST(!network.deliver().empty());
     BOOST_TEST(!run(node->async_load("a")).has_value());
@@ -281,13 +285,12 @@ BOOST_AUTO_TEST_CASE(a_save_of_the_process_before_is_not_carried_out_after_the_f
     slow_network network(shared_etcd().address(0));
     auto options = options_for(shared_etcd());
     options.endpoints = {network.endpoint()};
-    options.operation_timeout = 300ms;
     {
         const etcd_node before(options);
         run(before->async_load("a"));
-        network.keep(true);
-        BOOST_CHECK_THROW(run(before->async_save("a", "old")), error);
-        network.keep(false);
+        network.set(mode::first_in_silence);
+        cancel_under_way(network, before->async_save("a", "old"));
+        network.set(mode::through);
     }
     const etcd_node node(options);
     run(node->async_save("a", "new"));
@@ -301,7 +304,6 @@ BOOST_AUTO_TEST_CASE(what_is_late_is_told_by_the_revisions_of_an_etcd_that_was_r
     slow_network network(cluster.address(0));
     auto options = options_for(cluster);
     options.endpoints = {network.endpoint()};
-    options.operation_timeout = 1s;
     const etcd_node node(options);
     for (int n = 0; n != 10; ++n)
         run(node->async_save("a", std::to_string(n)));
@@ -309,9 +311,9 @@ BOOST_AUTO_TEST_CASE(what_is_late_is_told_by_the_revisions_of_an_etcd_that_was_r
     cluster.erase_disk(0);
     cluster.start(0);
     run(node->async_save("a", "new"));
-    network.keep(true);
-    BOOST_CHECK_THROW(run(node->async_save("a", "old")), error);
-    network.keep(false);
+    network.set(mode::first_in_silence);
+    cancel_under_way(network, node->async_save("a", "old"));
+    network.set(mode::through);
     run(node->async_save("b", "1"));
     BOOST_TEST(!network.deliver().empty());
     BOOST_TEST((run(node->async_load("a")) == "new"));

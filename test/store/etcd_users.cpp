@@ -105,14 +105,16 @@ BOOST_AUTO_TEST_CASE(users_have_passwords_and_messages_do_not)
 BOOST_AUTO_TEST_CASE(whose_writes_are_refused_does_not_hold_locks_for_ever)
 {
     etcd_cluster cluster;
-    etcd_node node(options_for(cluster));
+    auto options = options_for(cluster);
+    options.lease_duration = 3s;
+    etcd_node node(options);
     auto lock = run(node->async_lock("host"));
     cluster.enable_authentication("correct horse");
     auto ended = std::async(std::launch::async, [&] {
         lock.reset();
         node.stop();
     });
-    BOOST_TEST((ended.wait_for(20s) == std::future_status::ready));
+    BOOST_TEST((ended.wait_for(60s) == std::future_status::ready));
     cluster.kill(0);
 }
 

@@ -11,9 +11,11 @@ using namespace std::chrono_literals;
 
 BOOST_AUTO_TEST_SUITE(etcd_watches, *needs_etcd())
 
-BOOST_AUTO_TEST_CASE(one_node_hears_within_a_second_what_another_does)
+BOOST_AUTO_TEST_CASE(one_node_hears_at_once_what_another_does)
 {
-    const auto options = options_for(shared_etcd());
+    auto options = options_for(shared_etcd());
+    // No timer comes to its help.
+    options.request_timeout = options.operation_timeout = 10min;
     const etcd_node one(options);
     const etcd_node other(options);
     receiver hosts(one->watch("host/"));
@@ -21,7 +23,7 @@ BOOST_AUTO_TEST_CASE(one_node_hears_within_a_second_what_another_does)
     run(other->async_save("a", "0"));
     const auto lock = run(other->async_lock("host/a"));
     run(other->async_guarded_save("host/a", "1", *lock));
-    const store_change c = hosts.next(1s);
+    const store_change c = hosts.next();
     BOOST_TEST(c.key == "host/a");
     BOOST_TEST(c.value == "1");
     run(other->async_erase("host/a"));

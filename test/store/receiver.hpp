@@ -27,7 +27,7 @@ public:
         : subscription_(std::move(s))
     {}
 
-    store_change next(std::chrono::milliseconds limit = 10s)
+    store_change next(std::chrono::milliseconds limit = 60s)
     {
         auto received = asio::co_spawn(pool_, subscription_->async_receive(), asio::use_future);
         if (received.wait_for(limit) != std::future_status::ready)

@@ -19,6 +19,9 @@ constexpr bool sanitized = true;
 constexpr bool sanitized = false;
 #endif
 
+// For all that is awaited: it is work, and a machine may be slow.
+constexpr auto real_time = 10min;
+
 config fleet_options(rig& r)
 {
     config o;
@@ -51,11 +54,11 @@ struct fleet_of_hosts : rig
         for (int n = 0; n < hosts; ++n)
             asio::co_spawn(io, m.async_get_certificate(host(n)),
                 [&](std::exception_ptr e, certificate_ptr) { obtained += e ? 0 : 1; });
-        clock->run(io, [&] { return obtained == hosts; }, 0ms);
+        clock->run(io, [&] { return obtained == hosts; }, 0ms, real_time);
     }
     void pass_until(manual_clock::duration d)
     {
-        clock->run(io, [&] { return clock->elapsed() >= d; }, 0ms);
+        clock->run(io, [&] { return clock->elapsed() >= d; }, 0ms, real_time);
     }
     int expired(int hosts) const
     {
@@ -83,15 +86,16 @@ BOOST_FIXTURE_TEST_CASE(ninety_days_of_a_thousand_hosts, fleet_of_hosts)
 
 BOOST_FIXTURE_TEST_CASE(an_outage_of_three_days_when_the_first_refreshes_are_due, fleet_of_hosts)
 {
-    obtain_all(50);
+    constexpr int hosts = sanitized ? 10 : 50;
+    obtain_all(hosts);
     pass_until(59 * 24h);
     ca.inject(at(step::any).always(), fault::http_error(503));
     pass_until(62 * 24h);
-    BOOST_TEST(ca.state().certificates.size() < 100u);
+    BOOST_TEST(ca.state().certificates.size() < 2U * hosts);
     ca.clear_faults();
     pass_until(90 * 24h);
-    BOOST_TEST(expired(50) == 0);
-    BOOST_TEST(ca.state().certificates.size() == 100u);
+    BOOST_TEST(expired(hosts) == 0);
+    BOOST_TEST(ca.state().certificates.size() == 2U * hosts);
 }
 
 BOOST_AUTO_TEST_CASE(a_ca_answers_in_many_threads)

@@ -228,7 +228,7 @@ std::optional<testing::validation_failure> validate(std::string body, std::strin
     tcp::acceptor acceptor(io, loopback());
     testing::validation_task task;
     task.where = acceptor.local_endpoint();
-    task.timeout = 500ms;
+    task.timeout = 30s;
     task.validation.identifier = identifier("dns", "www.example.com");
     task.validation.type = "http-01";
     task.validation.token = "token";
