@@ -10,8 +10,8 @@
 
 namespace acme {
 
-/// The addresses of a target in the resolver's order, at most 16. Returns at `until` at the latest, even while the
-/// system's resolver does not. Throws `acme::error`.
+/// The addresses of a target in the resolver's order, as `async_look_up` finds them. Returns at `until` at the latest,
+/// even while the system's resolver does not. Throws `acme::error`.
 boost::asio::awaitable<std::vector<boost::asio::ip::tcp::endpoint>> async_resolve(
     const target& where, std::chrono::steady_clock::time_point until);
 
