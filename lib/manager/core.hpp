@@ -331,6 +331,7 @@ private:
     void refuse_second_store() const;
     asio::awaitable<void> load_from(std::shared_ptr<store> where, std::string place);
     asio::awaitable<objects> load_objects(std::shared_ptr<store> where, std::vector<std::string>& left);
+    asio::awaitable<std::optional<std::string>> load_undamaged(std::shared_ptr<store> where, std::string name);
     asio::awaitable<std::optional<std::string>> load_or_tell(std::shared_ptr<store> where, std::string name);
     std::set<std::string> merge(state loaded);
     void save_all_again();

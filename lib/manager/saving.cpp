@@ -127,6 +127,20 @@ asio::awaitable<objects> manager::core::load_objects(std::shared_ptr<store> wher
     co_return found;
 }
 
+// Of what is damaged nothing is known.
+asio::awaitable<std::optional<std::string>> manager::core::load_undamaged(
+    std::shared_ptr<store> where, std::string name)
+{
+    std::optional<std::string> value;
+    try {
+        value = co_await where->async_load(name);
+    } catch (const error& e) {
+        if (!is_unusable(e))
+            throw;
+    }
+    co_return value;
+}
+
 // What is of one host does not keep the others from being served.
 asio::awaitable<std::optional<std::string>> manager::core::load_or_tell(std::shared_ptr<store> where, std::string name)
 {
@@ -291,13 +305,7 @@ void manager::core::yield_order(const std::string& key)
 asio::awaitable<void> manager::core::erase_certificate(std::shared_ptr<store> where, std::string host)
 {
     const auto key = keys_.certificate(host);
-    std::optional<std::string> value;
-    try {
-        value = co_await where->async_load(key);
-    } catch (const error& e) {
-        if (!is_unusable(e))
-            throw;
-    }
+    const auto value = co_await load_undamaged(where, key);
     auto theirs = value ? read_certificate(host, *value) : std::nullopt;
     if (theirs && !is_unwanted(key, *theirs->certificate)) {
         take_certificate(host, std::move(*theirs));

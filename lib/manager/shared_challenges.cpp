@@ -299,14 +299,7 @@ asio::awaitable<bool> manager::core::read_challenge(std::shared_ptr<store> where
 {
     auto& readings = challenge_readings_;
     readings.heard.clear();
-    std::optional<std::string> value;
-    try {
-        value = co_await where->async_load(key);
-    } catch (const error& e) {
-        // Of what is damaged nothing is known.
-        if (!is_unusable(e))
-            throw;
-    }
+    const auto value = co_await load_undamaged(where, key);
     if (readings.heard.contains(key))
         co_return false;
     if (value)

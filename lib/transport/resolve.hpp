@@ -11,7 +11,8 @@
 namespace acme {
 
 /// The addresses of a target in the resolver's order, as `async_look_up` finds them. Returns at `until` at the latest,
-/// even while the system's resolver does not. Throws `acme::error`.
+/// even while the system's resolver does not; at once where that is still busy with 32 lookups of the same name. Throws
+/// `acme::error`.
 boost::asio::awaitable<std::vector<boost::asio::ip::tcp::endpoint>> async_resolve(
     const target& where, std::chrono::steady_clock::time_point until);
 

@@ -11,13 +11,6 @@ outcome_ptr guess(weather& w, const char* from)
     return w.start(w.manager->async_find_challenge("x.example.com", boost::asio::ip::make_address(from)));
 }
 
-boost::asio::awaitable<void> guess_token(acme::manager& m)
-{
-    std::string token(22, 't');
-    const auto found = co_await m.async_find_http_challenge(std::move(token));
-    BOOST_TEST(!found);
-}
-
 BOOST_AUTO_TEST_SUITE(guesses)
 
 BOOST_AUTO_TEST_CASE(guesses_that_wait_are_bounded_for_each_client_and_keep_nobody_from_a_certificate)
@@ -69,22 +62,6 @@ BOOST_AUTO_TEST_CASE(a_manager_that_is_alone_on_its_store_does_not_wait)
     BOOST_TEST(alone_again->done);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_challenge_that_the_store_has_and_does_not_tell_is_found, pair_with_doors)
-{
-    const std::string host = "a.example.com";
-    second_door->late = true;
-    network->decide = [&](std::size_t, const https_request& r) {
-        return r.url.ends_with("/tls-alpn-01") ? scripted_transport::fate::hang : scripted_transport::fate::deliver;
-    };
-    const auto asked_for_it = ask(host);
-    run_until([&] { return common->objects.contains(keys.challenge(host)); });
-    const auto o = start(second.manager->async_find_challenge(host));
-    const auto begun = clock->elapsed();
-    BOOST_TEST(wait(o));
-    BOOST_TEST((clock->elapsed() - begun <= seconds(1)));
-    BOOST_TEST(!asked_for_it->done);
-}
-
 BOOST_FIXTURE_TEST_CASE(a_guess_waits_until_the_store_is_seen_to_have_no_such_challenge, pair_with_doors)
 {
     const auto begun = clock->elapsed();
@@ -96,6 +73,7 @@ BOOST_FIXTURE_TEST_CASE(a_guess_waits_until_the_store_is_seen_to_have_no_such_ch
     const auto later = clock->elapsed();
     BOOST_TEST(!wait(start(second.manager->async_find_challenge("x.example.com"))));
     BOOST_TEST((clock->elapsed() - later >= seconds(5)));
+    BOOST_TEST((clock->elapsed() - later <= seconds(6)));
 }
 
 BOOST_FIXTURE_TEST_CASE(many_guesses_at_a_time_cost_the_store_little, pair_with_doors)

@@ -4,6 +4,8 @@
 #include "manager/state.hpp"
 #include "manager/weather.hpp"
 
+#include <boost/test/unit_test.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -148,5 +150,13 @@ struct pair_with_doors : weather
     std::shared_ptr<store_door> second_door = std::make_shared<store_door>(common);
     member second;
 };
+
+/// Asks for a token that nobody has.
+inline boost::asio::awaitable<void> guess_token(acme::manager& m)
+{
+    std::string token(22, 'g');
+    const auto found = co_await m.async_find_http_challenge(std::move(token));
+    BOOST_TEST(!found);
+}
 
 } // namespace acme::test

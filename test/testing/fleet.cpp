@@ -1,3 +1,4 @@
+#include "kit/sanitized.hpp"
 #include "testing/rig.hpp"
 
 #include <acme/manager.hpp>
@@ -10,14 +11,6 @@
 
 namespace acme::test {
 namespace {
-
-#if defined(__has_feature)
-constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#elif defined(__SANITIZE_ADDRESS__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 
 // For all that is awaited: it is work, and a machine may be slow.
 constexpr auto real_time = 10min;

@@ -92,6 +92,28 @@ BOOST_AUTO_TEST_CASE(a_name_whose_servers_do_not_answer_delays_no_other)
     BOOST_TEST(names.stuck() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(lookups_of_a_name_that_were_given_up_do_not_pile_up)
+{
+    const auto resolve = [&](const char* url) {
+        const auto where = parse_target(url);
+        auto operation = [](target t) -> asio::awaitable<std::size_t> {
+            const auto found = co_await async_resolve(t, std::chrono::steady_clock::now() + 20ms);
+            co_return found.size();
+        };
+        io->restart();
+        auto result = asio::co_spawn(*io, operation(*where), asio::use_future);
+        while (result.wait_for(0s) != std::future_status::ready)
+            io->run_one_for(1s);
+        return result;
+    };
+    for (int n = 0; n != 40; ++n)
+        BOOST_CHECK_EXCEPTION(
+            resolve("https://ca.slow/").get(), error, [](const error& e) { return e.code() == errc::timed_out; });
+    wait_until_stuck(32);
+    BOOST_TEST(names.stuck() == 32U);
+    BOOST_TEST(resolve("https://ca.quick/").get() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(it_ends_in_time_or_when_cancelled_and_its_thread_goes_on)
 {
     const auto late = look_up("late.slow", 20ms);
