@@ -33,6 +33,10 @@ SANITIZERS = {
 }
 
 
+# A case that ends its process costs the others nothing, as long as there are few of them.
+PROCESSES = 4
+
+
 @dataclasses.dataclass
 class Outcome:
     """What became of one test: names of cases, and the text that explains the failures."""
@@ -54,7 +58,7 @@ def execute(test, arguments, environment):
         try:
             status = process.wait(test["timeout"] or None)
         except subprocess.TimeoutExpired:
-            status = f"no end within {test['timeout']} seconds"
+            status = f"no end within {test['timeout']:.0f} seconds"
         finally:
             try:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -62,6 +66,8 @@ def execute(test, arguments, environment):
                 pass
             process.wait()
         output.seek(0)
+        if status == -signal.SIGALRM:
+            status = "a case that did not end in time"
         return status, output.read().decode(errors="replace")
 
 
@@ -115,34 +121,48 @@ def run_boost_test(test, filter_text):
     outcome = Outcome(test["name"])
     environment = environment_of(test)
     _, listing = execute(test, ["--list_content=HRF", "--color_output=no"], environment)
-    wanted = names = case_names(listing)
-    arguments = []
-    if filter_text not in test["name"]:
-        wanted = [name for name in names if filter_text in f"{test['name']}/{name}"]
-        arguments = ["--run_test=" + name for name in wanted]
+    names = case_names(listing)
+    everything = filter_text in test["name"]
+    wanted = names if everything else [name for name in names if filter_text in f"{test['name']}/{name}"]
     if not names:
         outcome.failed.append("(no test cases)")
         outcome.text = listing
-    if not wanted:
-        return outcome
+    arguments = [] if everything else ["--run_test=" + name for name in wanted]
+    end = time.monotonic() + test["timeout"]
+    left = wanted
+    for _ in range(PROCESSES):
+        if not left or time.monotonic() >= end:
+            break
+        rest = {**test, "timeout": end - time.monotonic()}
+        left = run_cases(rest, left, arguments, environment, outcome)
+        arguments = ["--run_test=" + name for name in left]
+    outcome.skipped += left
+    if left:
+        outcome.text += f"{len(left)} cases were not run after that\n"
+    return outcome
+
+
+def run_cases(test, wanted, arguments, environment, outcome):
+    """Runs the cases in one process; returns those that it did not come to."""
+    part = Outcome(test["name"])
     with tempfile.NamedTemporaryFile(suffix=".log") as log_file:
         status, output = execute(
             test, arguments + ["--color_output=no", "--catch_system_errors=no", "--log_level=test_suite",
                                "--log_sink=" + log_file.name, "--report_level=no"], environment)
         log = log_file.read().decode(errors="replace")
-    unfinished = read_log(log, wanted, outcome)
+    unfinished = read_log(log, wanted, part)
     if unfinished is not None:
-        outcome.failed.append(unfinished)
-    if status != 0 and not outcome.failed:
-        outcome.failed.append("(the end of the process)")
-    seen = {*outcome.passed, *outcome.failed, *outcome.skipped}
-    not_run = [name for name in wanted if name not in seen] if unfinished is not None or isinstance(status, str) else []
-    outcome.skipped += not_run
-    if outcome.failed:
-        outcome.text = f"{output}\n{errors_of(log)}\nexit status: {status}\n"
-        if not_run:
-            outcome.text += f"{len(not_run)} cases were not run after that\n"
-    return outcome
+        part.failed.append(unfinished)
+    if status != 0 and not part.failed:
+        part.failed.append("(the end of the process)")
+    if part.failed:
+        outcome.text += f"{output}\n{errors_of(log)}\nexit status: {status}\n"
+    outcome.passed += part.passed
+    outcome.failed += part.failed
+    outcome.skipped += part.skipped
+    seen = {*part.passed, *part.failed, *part.skipped}
+    ended_early = unfinished is not None or isinstance(status, str)
+    return [name for name in wanted if name not in seen] if ended_early else []
 
 
 def errors_of(log):

@@ -1,6 +1,7 @@
 #include "crypto/base64.hpp"
 #include "kit/relay.hpp"
 #include "store/etcd.hpp"
+#include "store/receiver.hpp"
 
 #include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
@@ -53,8 +54,8 @@ BOOST_AUTO_TEST_CASE(the_next_member_takes_the_place_of_a_killed_one)
     auto& cluster = three_members();
     const auto options = options_for(cluster);
     const etcd_node node(options);
-    const auto all = node->watch("");
     run(node->async_save("a", "1"));
+    receiver all(node->watch(""));
     const auto lock = run(node->async_lock("host"));
     for (std::size_t round = 0; round != 2; ++round) {
         const std::size_t leader = cluster.leader();
@@ -65,14 +66,9 @@ BOOST_AUTO_TEST_CASE(the_next_member_takes_the_place_of_a_killed_one)
         cluster.start(killed);
     }
     BOOST_TEST(lock->held());
-    std::vector<std::string> values;
-    while (values.empty() || values.back() != "3") {
-        const store_change c = run(all->async_receive());
-        BOOST_TEST((c.what != store_change::kind::anything || values.empty()));
-        if (c.what == store_change::kind::saved)
-            values.push_back(c.value);
-    }
-    BOOST_TEST((values.size() == 3 || values.size() == 2));
+    all.expect(kind::anything);
+    all.expect_in_the_end(kind::saved, "a", "2");
+    all.expect_in_the_end(kind::saved, "a", "3");
 }
 
 BOOST_AUTO_TEST_CASE(without_a_majority_operations_fail_in_time_and_go_on_with_it)

@@ -1,4 +1,5 @@
 #include "store/etcd.hpp"
+#include "store/receiver.hpp"
 #include "store/scripted_server.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -88,17 +89,16 @@ BOOST_AUTO_TEST_CASE(users_have_passwords_and_messages_do_not)
     BOOST_TEST(!opening());
 
     const etcd_node node(options);
-    const auto all = node->watch("");
     run(node->async_save("a", "1"));
+    receiver all(node->watch(""));
+    all.expect(kind::anything);
     const auto lock = run(node->async_lock("host"));
     // A member that is started anew knows no tokens.
     cluster.kill(0);
     cluster.start(0);
     BOOST_TEST((run(node->async_load("a")) == "1"));
     run(node->async_guarded_save("a", "2", *lock));
-    store_change c;
-    while (c.value != "2")
-        c = run(all->async_receive());
+    all.expect_in_the_end(kind::saved, "a", "2");
 }
 
 // As after its rights were taken away.
@@ -128,11 +128,11 @@ BOOST_AUTO_TEST_CASE(members_and_clients_have_certificates)
     options.key_file = made.folder / "client.key";
     {
         const etcd_node node(options);
-        const auto all = node->watch("");
         run(node->async_save("a", "1"));
-        store_change c;
-        while (c.value != "1")
-            c = run(all->async_receive());
+        receiver all(node->watch(""));
+        run(node->async_save("a", "2"));
+        all.expect(kind::anything);
+        all.expect_in_the_end(kind::saved, "a", "2");
     }
     asio::thread_pool pool(1);
     const auto opening = [&] { return failure_of([&] { run(async_open_etcd_store(pool.get_executor(), options)); }); };
