@@ -224,7 +224,7 @@ boost::asio::awaitable<handshake_result> run_handshake(
 ///   invalid one, not allowed, refused by the self-check, a budget or because it failed recently, or rejected by the
 ///   CA; not where its issuance fails, or takes too long. The client was sent the alert unrecognized_name (a name that
 ///   is invalid, absent, not allowed or just refused by the CA) or internal_error (anything else,
-///   `errc::recently_failed` included).
+///   `errc::recently_failed` included), in its turn (`config::max_refusals_per_second`).
 /// - `acme::error` with `errc::challenge_answered` after a validation, which the manager has been told of. This is no
 ///   client: close the connection.
 /// - `acme::error` with `errc::timed_out` when `options.timeout` has passed.

@@ -77,71 +77,92 @@ asio::awaitable<certificate_ptr> manager::core::get_certificate(
     co_return co_await wait_for(running, wait);
 }
 
-// Each refusal is told with its reason.
-void manager::core::refuse(const error& why, const client_hello& hello)
+// Each refusal is told with its reason, but for those of a manager that is to end.
+void manager::core::tell_refusal(const error& why, const client_hello& hello)
 {
+    if (why.code() == errc::shut_down)
+        return;
     host_refused told{why.host(), hello.client_address, why};
     tell(told);
+}
+
+void manager::core::refuse(const error& why, const client_hello& hello)
+{
+    tell_refusal(why, hello);
     throw why;
 }
 
-// What needs no wait. Most junk names end here.
-asio::awaitable<void> manager::core::refuse_at_once(client_hello hello)
+// What needs no wait. Most junk names end here: that is why it does not throw, which costs more than all the rest.
+asio::awaitable<std::optional<error>> manager::core::find_refusal(client_hello hello)
 {
     const auto name = normalize_host_name(hello.server_name);
     if (!name || stored_name(*name) || index_->find(*name) || issuances_.contains(*name))
-        co_return;
-    const bool is_stranger = refuse_known(*name, hello, false);
-    if (!is_stranger || !hello.client_address)
-        co_return;
-    const auto wait = clients_.wait(client_key(*hello.client_address), now());
-    if (wait > wait.zero())
-        refuse_for_client(*name, hello, wait);
+        co_return std::nullopt;
+    auto why = known_refusal(*name, is_listed());
+    if (!why && hello.client_address && is_stranger(*name, false))
+        why = client_refusal(*name, clients_.wait(client_key(*hello.client_address), now()));
+    if (why)
+        tell_refusal(*why, hello);
+    co_return why;
 }
 
-// Throws where it is known that the host is not to be asked for; else whether nobody vouches for it.
-bool manager::core::refuse_known(const std::string& host, const client_hello& hello, bool wanted)
+asio::awaitable<void> manager::core::wait_to_refuse()
+{
+    const auto wait = refusal_pace_.take_turn(now());
+    if (wait > wait.zero())
+        co_await options_.clock->async_wait(wait);
+}
+
+// Why it is known that the host is not to be asked for.
+std::optional<error> manager::core::known_refusal(const std::string& host, bool vouched) const
 {
     if (stopped_)
-        throw refusal(errc::shut_down, host);
+        return refusal(errc::shut_down, host);
     if (!allowed(host))
-        refuse(refusal(errc::host_not_allowed, host), hello);
+        return refusal(errc::host_not_allowed, host);
     if (issuances_.contains(host))
-        return false;
+        return std::nullopt;
     if (group_.cut_off)
-        refuse(group_.cut_off->with_host(host), hello);
-    const bool vouched = wanted || is_listed();
+        return group_.cut_off->with_host(host);
     if (auto failure = recent_failure(host, vouched))
-        refuse(*failure, hello);
-    const auto decided = vouched ? std::nullopt : decisions_.find(host, now());
-    if (decided == false)
-        refuse(refusal(errc::host_not_allowed, host, "the application said no"), hello);
-    return !vouched && !decided;
+        return failure;
+    if (!vouched && decisions_.find(host, now()) == false)
+        return refusal(errc::host_not_allowed, host, "the application said no");
+    return std::nullopt;
 }
 
-void manager::core::refuse_for_client(
-    const std::string& host, const client_hello& hello, std::chrono::system_clock::duration wait)
+// Nobody has vouched for it.
+bool manager::core::is_stranger(const std::string& host, bool wanted) const
 {
-    refuse(
-        refusal(errc::too_many_new_hosts, host, "too many for this client").with_retry(retry_advice::at(now() + wait)),
-        hello);
+    return !wanted && !is_listed() && !decisions_.find(host, now());
+}
+
+std::optional<error> manager::core::client_refusal(
+    const std::string& host, std::chrono::system_clock::duration wait) const
+{
+    if (wait <= wait.zero())
+        return std::nullopt;
+    return refusal(errc::too_many_new_hosts, host, "too many for this client")
+        .with_retry(retry_advice::at(now() + wait));
 }
 
 std::shared_ptr<issuance> manager::core::join_or_start(const std::string& host, const client_hello& hello, bool wanted)
 {
-    const bool is_stranger = refuse_known(host, hello, wanted);
+    if (const auto why = known_refusal(host, wanted || is_listed()))
+        refuse(*why, hello);
     if (auto it = issuances_.find(host); it != issuances_.end())
         return it->second;
-    const bool too_many_strangers = is_stranger && std::cmp_greater(strangers_.use_count(), options_.max_waiters / 2);
+    const bool stranger = is_stranger(host, wanted);
+    const bool too_many_strangers = stranger && std::cmp_greater(strangers_.use_count(), options_.max_waiters / 2);
     if (too_many_strangers || issuances_.size() >= options_.max_waiters)
         refuse(refusal(errc::too_many_waiters, host), hello);
-    const bool counts = is_stranger && hello.client_address;
-    if (auto wait = take_client_token(hello, counts); wait > wait.zero())
-        refuse_for_client(host, hello, wait);
+    const bool counts = stranger && hello.client_address;
+    if (const auto why = client_refusal(host, take_client_token(hello, counts)))
+        refuse(*why, hello);
     auto running = start(host, false);
     running->hello = hello;
     running->wanted = wanted;
-    if (is_stranger)
+    if (stranger)
         running->stranger = strangers_;
     running->took_client = counts;
     return running;

@@ -5,6 +5,7 @@
 #include "manager/decision_cache.hpp"
 #include "manager/group.hpp"
 #include "manager/issuance.hpp"
+#include "manager/refusal_pace.hpp"
 #include "manager/schedule.hpp"
 #include "manager/self_check_key.hpp"
 #include "manager/state.hpp"
@@ -77,13 +78,15 @@ public:
     void tell(const event& e) noexcept;
     void share(shared_value value);
     std::shared_ptr<const void> answering_http_challenges() const noexcept { return http_side_; }
+    // admission.cpp
+    asio::awaitable<void> wait_to_refuse();
     /// What the manager's destructor does at once, before the strand hears of it: nobody is told anything any more.
     void fall_silent();
 
     // admission.cpp
     asio::awaitable<certificate_ptr> get_certificate(
         client_hello hello, std::optional<std::chrono::steady_clock::duration> wait);
-    asio::awaitable<void> refuse_at_once(client_hello hello);
+    asio::awaitable<std::optional<error>> find_refusal(client_hello hello);
 
     // self_check.cpp
     bool was_self_check(const std::string& host, const std::string& type);
@@ -143,10 +146,11 @@ private:
     void tell_of_ends();
 
     // admission.cpp
+    void tell_refusal(const error& why, const client_hello& hello);
     [[noreturn]] void refuse(const error& why, const client_hello& hello);
-    bool refuse_known(const std::string& host, const client_hello& hello, bool wanted);
-    [[noreturn]] void refuse_for_client(
-        const std::string& host, const client_hello& hello, std::chrono::system_clock::duration wait);
+    std::optional<error> known_refusal(const std::string& host, bool vouched) const;
+    bool is_stranger(const std::string& host, bool wanted) const;
+    std::optional<error> client_refusal(const std::string& host, std::chrono::system_clock::duration wait) const;
     std::shared_ptr<issuance> join_or_start(const std::string& host, const client_hello& hello, bool wanted);
     std::optional<error> recent_failure(const std::string& host, bool vouched) const;
     bool is_listed() const;
@@ -400,6 +404,7 @@ private:
     decision_cache decisions_;
     budget domains_;
     budget clients_;
+    refusal_pace refusal_pace_;
     slots self_check_places_;
     // Both by client: the checks, in line or under way, and the lookups that the system has not ended yet.
     std::map<std::string, slots> client_checks_;

@@ -50,9 +50,14 @@ asio::awaitable<certificate_ptr> manager::async_get_certificate(client_hello hel
     return call(core_, core_->get_certificate(std::move(hello), wait));
 }
 
-asio::awaitable<void> manager::async_refuse_at_once(client_hello hello)
+asio::awaitable<std::optional<error>> manager::async_find_refusal(client_hello hello)
 {
-    return call(core_, core_->refuse_at_once(std::move(hello)));
+    return call(core_, core_->find_refusal(std::move(hello)));
+}
+
+asio::awaitable<void> manager::async_wait_to_refuse()
+{
+    return hold(core_, core_->wait_to_refuse());
 }
 
 asio::awaitable<void> manager::async_register(std::string email, terms_prompt prompt)

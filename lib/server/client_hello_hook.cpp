@@ -76,10 +76,10 @@ handshake_state switch_to_challenge(SSL* tls, SSL_CTX* context, const certificat
 handshake_state answer_validation(SSL* tls, const hook& h, handshake_state before) noexcept
 {
     const auto name = server_name(tls);
-    if (before.what == handshake_state::kind::may_wait && h.certificates->learns_challenges() &&
-        !h.certificates->is_pending(name))
-        return {handshake_state::kind::awaits_challenge, 0};
     auto answer = h.certificates->find_challenge(name);
+    const bool may_come = h.certificates->learns_challenges() && !h.certificates->is_pending(name);
+    if (before.what == handshake_state::kind::may_wait && (!answer || may_come))
+        return {handshake_state::kind::awaits_challenge, 0};
     if (!answer)
         return handshake_state::refuse(SSL_AD_NO_APPLICATION_PROTOCOL);
     return switch_to_challenge(tls, h.challenge_context.get(), *answer);

@@ -7,11 +7,17 @@
 
 #include <acme/tls.hpp>
 
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
+
+#include <chrono>
+#include <optional>
 
 namespace acme {
 namespace {
@@ -60,18 +66,37 @@ private:
     session& session_;
 };
 
-// Empty where there is no client to serve.
-asio::awaitable<std::optional<handshake_result>> accept_client(
-    https_stream& stream, const server& all, const session& self)
+constexpr const char* step_name = "TLS handshake";
+
+asio::awaitable<void> first_octet(asio::ip::tcp::socket& socket, std::chrono::steady_clock::time_point end)
 {
+    asio::steady_timer limit(socket.get_executor(), end);
+    auto group = asio::experimental::make_parallel_group(
+        socket.async_wait(asio::ip::tcp::socket::wait_read, asio::deferred), limit.async_wait(asio::deferred));
+    const auto [order, ec, not_expired] =
+        co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    if (ec && !not_expired)
+        throw error(make_error_code(errc::timed_out), step_name);
+    if (ec)
+        throw boost::system::system_error(ec, step_name);
+}
+
+// The stream has buffers of 70 KB, which a client that says nothing is not to cost. Empty where there is no client to
+// serve.
+asio::awaitable<std::optional<handshake_result>> accept_client(
+    asio::ip::tcp::socket socket, std::optional<https_stream>& stream, const server& all, const session& self)
+{
+    const auto end = std::chrono::steady_clock::now() + all.options.handshake_timeout;
     handshake_options options;
-    options.timeout = all.options.handshake_timeout;
     options.waiters = all.waiting;
     options.client_address = self.peer.address();
     std::optional<handshake_result> result;
     std::exception_ptr failure;
     try {
-        result = co_await async_handshake(stream, all.certificates, options);
+        co_await first_octet(socket, end);
+        stream.emplace(std::move(socket), const_cast<asio::ssl::context&>(all.tls));
+        options.timeout = end - std::chrono::steady_clock::now();
+        result = co_await async_handshake(*stream, all.certificates, options);
     } catch (const boost::system::system_error& e) {
         if (e.code() != make_error_code(errc::challenge_answered) && !self.draining)
             failure = std::current_exception();
@@ -148,19 +173,19 @@ asio::awaitable<void> close_tls(https_stream& stream)
 asio::awaitable<void> serve_https_connection(
     std::shared_ptr<const server> all, std::shared_ptr<session> self, asio::ip::tcp::socket socket)
 {
-    https_stream tls(std::move(socket), const_cast<asio::ssl::context&>(all->tls));
-    byte_stream_of<https_stream> stream(tls);
-    io_hook hook(*self, stream.tcp());
-    auto accepted = co_await accept_client(tls, *all, *self);
+    std::optional<https_stream> tls;
+    const auto accepted = co_await accept_client(std::move(socket), tls, *all, *self);
     if (!accepted)
         co_return;
+    byte_stream_of<https_stream> stream(*tls);
+    io_hook hook(*self, stream.tcp());
     std::optional<http_application> covered;
     if (accepted->default_certificate)
         covered.emplace(covered_application(all->application, accepted->default_certificate));
     http_connection connection(stream, *all, *self, covered ? *covered : all->application, true);
     auto end = co_await connection.run();
     if (end != connection_end::broken)
-        co_await close_tls(tls);
+        co_await close_tls(*tls);
     if (end == connection_end::unread)
         co_await linger(stream.tcp());
 }

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <exception>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 
 namespace acme {
@@ -82,7 +83,7 @@ private:
     const handshake_waiters::client_address& client_;
 };
 
-// The handshake of one connection; lives in the frame of run_handshake.
+// The handshake of one connection.
 class server_handshake
 {
 public:
@@ -97,7 +98,7 @@ public:
         , left_(options.timeout)
     {}
 
-    asio::awaitable<handshake_result> run();
+    static asio::awaitable<handshake_result> run(std::unique_ptr<server_handshake> self);
 
 private:
     asio::awaitable<error_code> timed_step();
@@ -105,7 +106,7 @@ private:
     asio::awaitable<void> wait_for_challenge();
     asio::awaitable<certificate_ptr> get_certificate(client_hello hello);
     bool show_default(const error& refusal);
-    asio::awaitable<void> refuse(std::exception_ptr why);
+    asio::awaitable<void> refuse(std::uint8_t alert);
 
     SSL* tls_;
     void* stream_;
@@ -115,6 +116,8 @@ private:
     std::optional<asio::ip::address> client_address_;
     std::chrono::steady_clock::duration left_;
     handshake_result result_;
+    // Why there is no certificate.
+    std::exception_ptr failure_;
 };
 
 asio::awaitable<error_code> server_handshake::timed_step()
@@ -128,77 +131,93 @@ asio::awaitable<error_code> server_handshake::timed_step()
     co_return *result;
 }
 
-asio::awaitable<handshake_result> server_handshake::run()
+// Holds the handshake itself: one frame fewer for every exception to leave.
+asio::awaitable<handshake_result> server_handshake::run(std::unique_ptr<server_handshake> self)
 {
-    if (!set_handshake_state(tls_, {handshake_state::kind::may_wait, 0}))
+    SSL* const tls = self->tls_;
+    if (!set_handshake_state(tls, {handshake_state::kind::may_wait, 0}))
         throw std::bad_alloc();
-    auto ec = co_await timed_step();
-    if (ec && awaits_certificate(tls_)) {
-        if (get_handshake_state(tls_).what == handshake_state::kind::awaits_challenge)
-            co_await wait_for_challenge();
+    auto ec = co_await self->timed_step();
+    if (ec && awaits_certificate(tls)) {
+        if (get_handshake_state(tls).what == handshake_state::kind::awaits_challenge)
+            co_await self->wait_for_challenge();
         else
-            co_await wait_for_certificate();
-        ec = co_await timed_step();
+            co_await self->wait_for_certificate();
+        if (self->failure_)
+            std::rethrow_exception(self->failure_);
+        ec = co_await self->timed_step();
     }
     if (ec)
         throw boost::system::system_error(ec, step_name);
-    if (get_handshake_state(tls_).what != handshake_state::kind::validation)
-        co_return std::move(result_);
-    const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
+    if (get_handshake_state(tls).what != handshake_state::kind::validation)
+        co_return std::move(self->result_);
+    const char* name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
-    certificates_.validation_answered(host, "tls-alpn-01");
+    self->certificates_.validation_answered(host, "tls-alpn-01");
     throw error(make_error_code(errc::challenge_answered), step_name).with_host(std::move(host));
 }
 
+// Where there is none, the client has been told so in the end.
 asio::awaitable<void> server_handshake::wait_for_certificate()
 {
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     client_hello hello(name ? name : "");
     hello.client_address = client_address_;
-    std::exception_ptr failure;
-    auto alert = static_cast<std::uint8_t>(SSL_AD_INTERNAL_ERROR);
+    std::optional<error> why;
     try {
-        auto obtained = co_await get_certificate(hello);
-        if (!obtained || !use_certificate(tls_, *obtained, shown_as::named))
-            throw error(make_error_code(errc::certificate_rejected), step_name, "BoringSSL does not take it");
-        set_handshake_state(tls_, {handshake_state::kind::chosen, 0});
+        why = co_await certificates_.async_find_refusal(hello);
+        if (!why) {
+            auto obtained = co_await get_certificate(hello);
+            if (!obtained || !use_certificate(tls_, *obtained, shown_as::named))
+                throw error(make_error_code(errc::certificate_rejected), step_name, "BoringSSL does not take it");
+            set_handshake_state(tls_, {handshake_state::kind::chosen, 0});
+        }
     } catch (const error& e) {
         if (e.code() == asio::error::operation_aborted)
             throw;
-        if (is_about_the_name(e.code()))
-            alert = SSL_AD_UNRECOGNIZED_NAME;
-        const auto refusal = with_some_host(e, hello);
-        if (!show_default(refusal))
-            failure = std::make_exception_ptr(refusal);
+        why = e;
     } catch (const boost::system::system_error& e) {
         if (e.code() == asio::error::operation_aborted)
             throw;
-        failure = std::current_exception();
+        failure_ = std::current_exception();
     } catch (...) {
-        failure = std::current_exception();
+        failure_ = std::current_exception();
     }
-    if (failure) {
-        set_handshake_state(tls_, handshake_state::refuse(alert));
-        co_await refuse(failure);
+    auto alert = static_cast<std::uint8_t>(SSL_AD_INTERNAL_ERROR);
+    if (why) {
+        if (is_about_the_name(why->code()))
+            alert = SSL_AD_UNRECOGNIZED_NAME;
+        why = with_some_host(*why, hello);
+        if (!show_default(*why))
+            failure_ = std::make_exception_ptr(*why);
     }
+    if (failure_)
+        co_await refuse(alert);
 }
 
-// Where there is none, the hook refuses.
+// Where there is none, the hook refuses, in its turn.
 asio::awaitable<void> server_handshake::wait_for_challenge()
 {
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
-    const auto answer = co_await certificates_.async_find_challenge(host, client_address_);
-    if (answer)
+    certificate_ptr answer;
+    try {
+        answer = co_await certificates_.async_find_challenge(host, client_address_);
+    } catch (const error& e) {
+        if (e.code() != errc::shut_down)
+            throw;
+    }
+    if (answer) {
         use_challenge(tls_, *answer);
-    else
-        set_handshake_state(tls_, handshake_state());
+        co_return;
+    }
+    co_await certificates_.async_wait_to_refuse();
+    set_handshake_state(tls_, handshake_state());
 }
 
 // Who hangs up waits no longer.
 asio::awaitable<certificate_ptr> server_handshake::get_certificate(client_hello hello)
 {
-    co_await certificates_.async_refuse_at_once(hello);
     const waiting here(waiters_, client_address_);
     const auto executor = co_await asio::this_coro::executor;
     auto obtained = certificates_.async_get_certificate(std::move(hello));
@@ -228,14 +247,15 @@ bool server_handshake::show_default(const error& refusal)
 }
 
 // Carries the handshake on, to its alert.
-asio::awaitable<void> server_handshake::refuse(std::exception_ptr why)
+asio::awaitable<void> server_handshake::refuse(std::uint8_t alert)
 {
+    co_await certificates_.async_wait_to_refuse();
+    set_handshake_state(tls_, handshake_state::refuse(alert));
     try {
         co_await timed_step();
     } catch (const boost::system::system_error&) {
         // That the client is gone, or does not listen, matters less than why it is refused.
     }
-    std::rethrow_exception(why);
 }
 
 } // namespace
@@ -269,8 +289,8 @@ void handshake_waiters::leave(const client_address& client) noexcept
 asio::awaitable<handshake_result> detail::run_handshake(
     ssl_st* tls, void* stream, stream_operations operations, manager& certificates, handshake_options options)
 {
-    server_handshake handshake(tls, stream, operations, certificates, std::move(options));
-    co_return co_await handshake.run();
+    return server_handshake::run(
+        std::make_unique<server_handshake>(tls, stream, operations, certificates, std::move(options)));
 }
 
 } // namespace acme

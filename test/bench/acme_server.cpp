@@ -34,7 +34,8 @@ struct setup
     std::string store_kind;
     std::string store_path;
     // Against other hosts: "allow-list", "defaults" (the self-check, which finds all names to lead where nobody
-    // answers, and the budgets), "self-check" (without the budgets), or none.
+    // answers, and the budgets), "self-check" (without the budgets), "unpaced" (an allow-list, and no pace of
+    // refusals), or none.
     std::string guard;
     // The CPU time of each connection is counted for itself.
     bool metered;
@@ -117,7 +118,7 @@ server::server(setup s)
     }
     tls_.emplace(asio::ssl::context::tls_server);
     install(*tls_, credentials());
-    if (setup_.guard == "allow-list")
+    if (setup_.guard == "allow-list" || setup_.guard == "unpaced")
         manager_.set_hosts(host_names());
 }
 
@@ -128,6 +129,8 @@ config server::options(const setup& s, const std::shared_ptr<counting_transport>
     o.transport = ca;
     if (s.guard != "defaults")
         o.limits = limits::off();
+    if (s.guard == "unpaced")
+        o.max_refusals_per_second = 0;
     o.self_check.enabled = s.guard == "defaults" || s.guard == "self-check";
     o.self_check.resolver = &lead_nowhere;
     o.self_check.private_addresses = true;
@@ -159,6 +162,8 @@ void server::begin(tcp::socket socket)
 
 asio::awaitable<void> server::converse(tcp::socket socket, std::shared_ptr<meter> m)
 {
+    // As `async_serve` does.
+    co_await socket.async_wait(tcp::socket::wait_read, asio::use_awaitable);
     handshake_options o;
     if (setup_.guard == "defaults")
         o.client_address = socket.remote_endpoint().address();

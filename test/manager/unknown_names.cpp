@@ -18,6 +18,13 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+asio::awaitable<void> throw_refusal(asio::awaitable<std::optional<error>> finding)
+{
+    const auto why = co_await std::move(finding);
+    if (why)
+        throw *why;
+}
+
 /// An application that is asked, and says yes to what it lists.
 struct application
 {
@@ -188,7 +195,7 @@ BOOST_AUTO_TEST_CASE(what_is_refused_at_once_is_told_of_and_what_is_not_costs_no
 {
     world w([](config& c) { c.limits.new_hosts_per_client = rate(1, minutes(1)); });
     const auto at_once = [&](std::string host) {
-        return w.start(w.manager->async_refuse_at_once(hello_from(std::move(host), "192.0.2.1")));
+        return w.start(throw_refusal(w.manager->async_find_refusal(hello_from(std::move(host), "192.0.2.1"))));
     };
     for (int n = 0; n != 3; ++n)
         w.wait(at_once("a.example"));

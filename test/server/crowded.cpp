@@ -1,3 +1,4 @@
+#include "kit/sanitized.hpp"
 #include "server/running.hpp"
 
 #include <boost/asio/read.hpp>
@@ -6,6 +7,7 @@
 #include <boost/asio/write.hpp>
 
 #include <list>
+#include <malloc.h>
 
 /// A server that has to do with many clients, or with bad ones.
 namespace acme::test {
@@ -15,6 +17,12 @@ using boost::system::error_code;
 
 const std::string here = "127.0.0.1";
 const std::string elsewhere = "127.0.0.2";
+
+std::size_t allocated_octets()
+{
+    const auto all = ::mallinfo2();
+    return all.uordblks + all.hblkhd;
+}
 
 BOOST_AUTO_TEST_SUITE(crowded)
 
@@ -94,6 +102,21 @@ BOOST_AUTO_TEST_CASE(one_client_may_be_given_less_or_all)
     for (int i = 0; i < 3; ++i)
         all.hold(all.s.port(), here);
     BOOST_TEST(all.is_served(here));
+}
+
+// A stream's buffers have 17 KB each.
+BOOST_AUTO_TEST_CASE(connections_that_say_nothing_have_no_tls_buffers)
+{
+    // A sanitizer's own allocator does not count.
+    if (sanitized)
+        return;
+    constexpr std::size_t connections = 100;
+    beset t(2 * connections, 2 * connections);
+    const auto before = allocated_octets();
+    for (std::size_t n = 0; n != connections; ++n)
+        t.hold(t.s.port(), here);
+    BOOST_TEST(t.is_served(here));
+    BOOST_TEST((allocated_octets() - before) / connections < 17'000U);
 }
 
 asio::awaitable<std::string> come_until_served(std::uint16_t port, std::string host)
