@@ -7,6 +7,7 @@ A Boost.Test executable counts as its test cases; any other test is one case. Wh
 import concurrent.futures
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import re
@@ -35,6 +36,7 @@ SANITIZERS = {
 
 # A case that ends its process costs the others nothing, as long as there are few of them.
 PROCESSES = 4
+LONGEST_TEST = 7200  # seconds, where a test has no limit of its own
 
 
 @dataclasses.dataclass
@@ -82,7 +84,7 @@ def case_names(listing):
     """The full names of the test cases in the output of --list_content: four spaces a level, '*' where enabled."""
     names, path, leaf = [], [], None
     for line in listing.splitlines():
-        match = re.match(r"((?:    )*)([^\s*:]+)\*?(:.*)?$", line)
+        match = re.match(r"((?:    )*)([^\s*:][^*:]*)\*?(:.*)?$", line)
         if not match:
             continue
         depth = len(match.group(1)) // 4
@@ -128,12 +130,12 @@ def run_boost_test(test, filter_text):
         outcome.failed.append("(no test cases)")
         outcome.text = listing
     arguments = [] if everything else ["--run_test=" + name for name in wanted]
-    end = time.monotonic() + test["timeout"]
+    end = time.monotonic() + (test["timeout"] or math.inf)
     left = wanted
     for _ in range(PROCESSES):
         if not left or time.monotonic() >= end:
             break
-        rest = {**test, "timeout": end - time.monotonic()}
+        rest = {**test, "timeout": min(end - time.monotonic(), LONGEST_TEST)}
         left = run_cases(rest, left, arguments, environment, outcome)
         arguments = ["--run_test=" + name for name in left]
     outcome.skipped += left
@@ -161,8 +163,7 @@ def run_cases(test, wanted, arguments, environment, outcome):
     outcome.failed += part.failed
     outcome.skipped += part.skipped
     seen = {*part.passed, *part.failed, *part.skipped}
-    ended_early = unfinished is not None or isinstance(status, str)
-    return [name for name in wanted if name not in seen] if ended_early else []
+    return [] if status == 0 else [name for name in wanted if name not in seen]
 
 
 def errors_of(log):

@@ -95,8 +95,9 @@ struct config
     /// The same for the handshakes of one client (an IPv4 address, or an IPv6 network of 64 bits), where its address is
     /// known. Behind a balancer that hides the clients' addresses this holds for all of them together.
     std::size_t max_waiters_per_client = 1'000;
-    /// How many handshakes are refused in a second. One more is told when its turn has come, after 200 ms at most, so
-    /// that clients which ask for one junk name after the other leave the processor to others. 0: all at once.
+    /// How many handshakes are refused in a second without a wait. One more is told when its turn has come, after 200
+    /// ms at most, so that clients which wait for one answer before they ask for the next junk name leave the processor
+    /// to others. 0: all without a wait.
     unsigned max_refusals_per_second = 1'000;
     /// Hosts whose failure is remembered at a time; those that may be tried again first are forgotten first.
     std::size_t max_failures = 10'000;

@@ -150,11 +150,12 @@ public:
     /// The same for a handshake: bounded by `config::handshake_wait`. Throws `errc::no_server_name` for an empty name.
     boost::asio::awaitable<certificate_ptr> async_get_certificate(client_hello hello);
 
-    /// What that would throw without waiting, where that can be told for little: for whoever prepares for a wait. Asks
-    /// for nothing and takes no token.
+    /// What that would throw without waiting, where that can be told for little, and empty where nothing is known
+    /// against the host: for whoever prepares for a wait. Asks for nothing and takes no token. A refusal becomes an
+    /// event (`host_refused`).
     boost::asio::awaitable<std::optional<error>> async_find_refusal(client_hello hello);
 
-    /// Waits for the turn of a client that is to be refused (`config::max_refusals_per_second`).
+    /// Waits for the turn of a client that is to be refused (`config::max_refusals_per_second`), 200 ms at most.
     boost::asio::awaitable<void> async_wait_to_refuse();
 
     /// Registers with the CA, with a contact address, or none where `email` is empty. `prompt` is asked, on the

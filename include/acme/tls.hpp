@@ -214,7 +214,7 @@ boost::asio::awaitable<handshake_result> run_handshake(
 
 /// A server's TLS handshake that waits, without blocking a thread, until `certificates` has a certificate for the
 /// client's server name. `stream` is a `boost::asio::ssl::stream` or `boost::beast::ssl_stream` over any next layer,
-/// whose context had `install` with the same manager; both must outlive the call.
+/// whose context had `install` with the same manager. The stream, the context and the manager must outlive the call.
 ///
 /// Thread safety: await it where the stream may be used: on its strand, or on its only thread.
 /// Errors: throws

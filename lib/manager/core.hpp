@@ -78,7 +78,6 @@ public:
     void tell(const event& e) noexcept;
     void share(shared_value value);
     std::shared_ptr<const void> answering_http_challenges() const noexcept { return http_side_; }
-    // admission.cpp
     asio::awaitable<void> wait_to_refuse();
     /// What the manager's destructor does at once, before the strand hears of it: nobody is told anything any more.
     void fall_silent();

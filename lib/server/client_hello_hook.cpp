@@ -76,8 +76,9 @@ handshake_state switch_to_challenge(SSL* tls, SSL_CTX* context, const certificat
 handshake_state answer_validation(SSL* tls, const hook& h, handshake_state before) noexcept
 {
     const auto name = server_name(tls);
-    auto answer = h.certificates->find_challenge(name);
+    // Asked first: what is pending is found.
     const bool may_come = h.certificates->learns_challenges() && !h.certificates->is_pending(name);
+    auto answer = h.certificates->find_challenge(name);
     if (before.what == handshake_state::kind::may_wait && (!answer || may_come))
         return {handshake_state::kind::awaits_challenge, 0};
     if (!answer)

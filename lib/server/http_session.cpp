@@ -68,9 +68,9 @@ private:
 
 constexpr const char* step_name = "TLS handshake";
 
-asio::awaitable<void> first_octet(asio::ip::tcp::socket& socket, std::chrono::steady_clock::time_point end)
+asio::awaitable<void> first_octet(asio::ip::tcp::socket& socket, std::chrono::steady_clock::duration timeout)
 {
-    asio::steady_timer limit(socket.get_executor(), end);
+    asio::steady_timer limit(socket.get_executor(), timeout);
     auto group = asio::experimental::make_parallel_group(
         socket.async_wait(asio::ip::tcp::socket::wait_read, asio::deferred), limit.async_wait(asio::deferred));
     const auto [order, ec, not_expired] =
@@ -86,16 +86,17 @@ asio::awaitable<void> first_octet(asio::ip::tcp::socket& socket, std::chrono::st
 asio::awaitable<std::optional<handshake_result>> accept_client(
     asio::ip::tcp::socket socket, std::optional<https_stream>& stream, const server& all, const session& self)
 {
-    const auto end = std::chrono::steady_clock::now() + all.options.handshake_timeout;
+    const auto begin = std::chrono::steady_clock::now();
     handshake_options options;
+    options.timeout = all.options.handshake_timeout;
     options.waiters = all.waiting;
     options.client_address = self.peer.address();
     std::optional<handshake_result> result;
     std::exception_ptr failure;
     try {
-        co_await first_octet(socket, end);
+        co_await first_octet(socket, options.timeout);
         stream.emplace(std::move(socket), const_cast<asio::ssl::context&>(all.tls));
-        options.timeout = end - std::chrono::steady_clock::now();
+        options.timeout -= std::chrono::steady_clock::now() - begin;
         result = co_await async_handshake(*stream, all.certificates, options);
     } catch (const boost::system::system_error& e) {
         if (e.code() != make_error_code(errc::challenge_answered) && !self.draining)

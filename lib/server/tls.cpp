@@ -191,6 +191,9 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
         if (!show_default(*why))
             failure_ = std::make_exception_ptr(*why);
     }
+    // There may be no manager any more.
+    if (failure_ && why && why->code() != errc::shut_down)
+        co_await certificates_.async_wait_to_refuse();
     if (failure_)
         co_await refuse(alert);
 }
@@ -201,17 +204,20 @@ asio::awaitable<void> server_handshake::wait_for_challenge()
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
     certificate_ptr answer;
+    bool is_over = false;
     try {
         answer = co_await certificates_.async_find_challenge(host, client_address_);
     } catch (const error& e) {
         if (e.code() != errc::shut_down)
             throw;
+        is_over = true;
     }
     if (answer) {
         use_challenge(tls_, *answer);
         co_return;
     }
-    co_await certificates_.async_wait_to_refuse();
+    if (!is_over)
+        co_await certificates_.async_wait_to_refuse();
     set_handshake_state(tls_, handshake_state());
 }
 
@@ -249,7 +255,6 @@ bool server_handshake::show_default(const error& refusal)
 // Carries the handshake on, to its alert.
 asio::awaitable<void> server_handshake::refuse(std::uint8_t alert)
 {
-    co_await certificates_.async_wait_to_refuse();
     set_handshake_state(tls_, handshake_state::refuse(alert));
     try {
         co_await timed_step();

@@ -162,8 +162,6 @@ void server::begin(tcp::socket socket)
 
 asio::awaitable<void> server::converse(tcp::socket socket, std::shared_ptr<meter> m)
 {
-    // As `async_serve` does.
-    co_await socket.async_wait(tcp::socket::wait_read, asio::use_awaitable);
     handshake_options o;
     if (setup_.guard == "defaults")
         o.client_address = socket.remote_endpoint().address();

@@ -56,12 +56,13 @@ BOOST_AUTO_TEST_CASE(refused_clients_wait_for_their_turn_and_others_do_not)
     const auto begin_client = [&](client_offer offer) {
         return begin(p.b, connect(l.server.port(), std::move(offer)));
     };
+    const auto others = p.time->waiting();
     const auto junk = begin_client(client_offer("junk.example"));
     const auto nameless = begin_client(client_offer(""));
     const auto guess = begin_client(validation_of("junk.example"));
     BOOST_TEST(p.b.run(connect(l.server.port(), client_offer("a.example"))).text == "hello");
     BOOST_TEST(p.b.run(connect(l.server.port(), validation_of("a.example"))).for_challenge);
-    p.b.run(pause(50ms));
+    p.b.wait_for([&] { return p.time->waiting() >= others + 3; });
     BOOST_TEST((!junk->done() && !nameless->done() && !guess->done()));
     BOOST_TEST((p.wait_for(junk).alert == unrecognized_name));
     BOOST_TEST((p.wait_for(nameless).alert == unrecognized_name));
@@ -83,9 +84,10 @@ BOOST_AUTO_TEST_CASE(whoever_waits_to_be_refused_holds_up_no_end)
     {
         running s(p.b);
         BOOST_TEST((p.b.run(connect(s.port(), client_offer("junk.example"))).alert == unrecognized_name));
+        const auto others = p.time->waiting();
         for (int n = 0; n != 3; ++n)
             clients.push_back(begin(p.b, connect(s.port(), client_offer("junk.example"))));
-        p.b.run(pause(50ms));
+        p.b.wait_for([&] { return p.time->waiting() >= others + 3; });
     }
     p.b.wait_for([&] { return std::ranges::all_of(clients, [](const auto& c) { return c->done(); }); });
 }

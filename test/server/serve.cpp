@@ -32,6 +32,18 @@ BOOST_AUTO_TEST_CASE(a_page_is_served_with_a_certificate_of_the_first_handshake)
     BOOST_TEST(s.errors.empty());
 }
 
+BOOST_AUTO_TEST_CASE(time_limits_may_be_none)
+{
+    bench b;
+    auto options = quick();
+    for (auto* limit : {&options.handshake_timeout, &options.header_timeout, &options.body_timeout,
+             &options.write_timeout, &options.idle_timeout, &options.shutdown_grace})
+        *limit = serve_options::duration::max();
+    running s(b, options);
+    BOOST_TEST(has(s.ask(request("/", close_after)), "hello /"));
+    BOOST_TEST(s.errors.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_connection_takes_several_requests_and_pipelines_them_in_order)
 {
     bench b;

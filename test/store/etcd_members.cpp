@@ -67,8 +67,15 @@ BOOST_AUTO_TEST_CASE(the_next_member_takes_the_place_of_a_killed_one)
     }
     BOOST_TEST(lock->held());
     all.expect(kind::anything);
-    all.expect_in_the_end(kind::saved, "a", "2");
-    all.expect_in_the_end(kind::saved, "a", "3");
+    // A save whose answer was lost is repeated, and may be told of twice.
+    std::vector<std::string> values;
+    while (values.empty() || values.back() != "3") {
+        const store_change c = all.next();
+        BOOST_TEST_REQUIRE((c.what != kind::anything));
+        if (c.what == kind::saved && (values.empty() || values.back() != c.value))
+            values.push_back(c.value);
+    }
+    BOOST_TEST((values == std::vector<std::string>{"2", "3"}));
 }
 
 BOOST_AUTO_TEST_CASE(without_a_majority_operations_fail_in_time_and_go_on_with_it)
