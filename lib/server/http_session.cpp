@@ -81,8 +81,7 @@ asio::awaitable<void> first_octet(asio::ip::tcp::socket& socket, std::chrono::st
         throw boost::system::system_error(ec, step_name);
 }
 
-// The stream has buffers of 70 KB, which a client that says nothing is not to cost. Empty where there is no client to
-// serve.
+// Empty where there is no client to serve. A stream takes 50 KB, which a client that says nothing is not to cost.
 asio::awaitable<std::optional<handshake_result>> accept_client(
     asio::ip::tcp::socket socket, std::optional<https_stream>& stream, const server& all, const session& self)
 {

@@ -191,11 +191,12 @@ asio::awaitable<void> server_handshake::wait_for_certificate()
         if (!show_default(*why))
             failure_ = std::make_exception_ptr(*why);
     }
-    // There may be no manager any more.
-    if (failure_ && why && why->code() != errc::shut_down)
+    if (!failure_)
+        co_return;
+    // After its end there may be no manager any more.
+    if (why && why->code() != errc::shut_down)
         co_await certificates_.async_wait_to_refuse();
-    if (failure_)
-        co_await refuse(alert);
+    co_await refuse(alert);
 }
 
 // Where there is none, the hook refuses, in its turn.
@@ -204,21 +205,18 @@ asio::awaitable<void> server_handshake::wait_for_challenge()
     const char* name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
     std::string host = name ? name : "";
     certificate_ptr answer;
-    bool is_over = false;
     try {
         answer = co_await certificates_.async_find_challenge(host, client_address_);
+        if (!answer)
+            co_await certificates_.async_wait_to_refuse();
     } catch (const error& e) {
         if (e.code() != errc::shut_down)
             throw;
-        is_over = true;
     }
-    if (answer) {
+    if (answer)
         use_challenge(tls_, *answer);
-        co_return;
-    }
-    if (!is_over)
-        co_await certificates_.async_wait_to_refuse();
-    set_handshake_state(tls_, handshake_state());
+    else
+        set_handshake_state(tls_, handshake_state());
 }
 
 // Who hangs up waits no longer.

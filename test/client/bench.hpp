@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/test/unit_test.hpp>
 
 #include <chrono>
 #include <exception>
@@ -161,6 +162,15 @@ inline obtain_request request_for(std::vector<std::string> names)
         r.order.identifiers.emplace_back("dns", std::move(name));
     r.certificate_key = key::generate();
     return r;
+}
+
+/// Everything a failed or finished order must have left behind: nothing.
+inline void check_clean(const bench& b)
+{
+    BOOST_TEST(b.responder.begun == b.responder.withdrawn);
+    BOOST_TEST(b.responder.answers.empty());
+    BOOST_TEST(b.net->in_flight == 0u);
+    BOOST_TEST(b.clock->waiting() == 0u);
 }
 
 } // namespace acme::test

@@ -26,14 +26,6 @@ std::size_t requests_of_a_calm_run()
     return b.net->requests.size();
 }
 
-void check_clean(const bench& b)
-{
-    BOOST_TEST(b.responder.begun == b.responder.withdrawn);
-    BOOST_TEST(b.responder.answers.empty());
-    BOOST_TEST(b.net->in_flight == 0u);
-    BOOST_TEST(b.clock->waiting() == 0u);
-}
-
 // Runs one handler, or lets time jump where there is none; false where neither is possible.
 bool step(bench& b, asio::io_context& io)
 {

@@ -144,4 +144,10 @@ private:
 /// "h7.example.com".
 std::string host_number(int n);
 
+inline bool between(std::chrono::steady_clock::duration d, std::chrono::steady_clock::duration from,
+    std::chrono::steady_clock::duration to)
+{
+    return from <= d && d <= to;
+}
+
 } // namespace acme::test
